@@ -1,0 +1,114 @@
+// A plugin's private SQL database as the runtime sees it. Drivers: sqlite/, postgres/.
+//
+// Statements take the ABI's values as they are, so nothing is converted on the way from plugin to driver.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "gantry/abi/store.h"
+#include "gantry/abi/types.h"
+
+namespace gantry::store {
+
+enum class durability {
+  power,    // a commit survives the loss of power
+  process,  // a commit survives the death of the process
+};
+
+// Rows of one query. Owned by the session that made it; close() gives it back.
+class cursor {
+ public:
+  virtual ~cursor() = default;
+  // GANTRY_OK: there is a row; GANTRY_DONE: no more; else a failure, text in session::error().
+  virtual gantry_status next() = 0;
+  virtual std::size_t columns() const = 0;
+  // Text and blobs stay valid until next() or close(). GANTRY_INVALID: no such column.
+  virtual gantry_status column(std::size_t index, gantry_value& out) = 0;
+  virtual void close() = 0;
+};
+
+// One connection. Thread: one at a time.
+class session {
+ public:
+  session() = default;
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+  virtual ~session() = default;
+
+  // As gantry_store_1 describes them. Statements are compiled once and cached by their text.
+  virtual gantry_status exec(std::string_view sql, std::span<const gantry_value> params, std::int64_t* changes) = 0;
+  virtual gantry_status exec_many(std::string_view sql, std::span<const gantry_value> params, std::size_t param_count,
+                                  std::size_t row_count, std::int64_t* changes) = 0;
+  virtual gantry_status defer(std::string_view sql, std::span<const gantry_value> params) = 0;
+  virtual gantry_status query(std::string_view sql, std::span<const gantry_value> params, cursor** out) = 0;
+
+  // Runs several statements separated by semicolons, without parameters. For migrations.
+  virtual gantry_status script(std::string_view sql) = 0;
+
+  // A write transaction (SQLite: BEGIN IMMEDIATE). GANTRY_OK or a failure.
+  virtual gantry_status begin() = 0;
+  // GANTRY_OK: durable as configured. RETRY: nothing was committed, a rerun may succeed. UNAVAILABLE: nothing was
+  // committed and the store can't take writes now (full disk). FAILED: the store must not be written any more
+  // (a failed fsync); what was committed is unknown.
+  virtual gantry_status commit() = 0;
+  virtual void rollback() noexcept = 0;
+
+  // Savepoints nest. rollback_to undoes and keeps the savepoint open; release ends it.
+  virtual gantry_status savepoint() = 0;
+  virtual gantry_status rollback_to() = 0;
+  virtual gantry_status release() = 0;
+
+  // A read-only view of the last commit, held until end_read().
+  virtual gantry_status begin_read() = 0;
+  virtual void end_read() noexcept = 0;
+
+  // The text of the last failure.
+  virtual std::string_view error_text() const noexcept = 0;
+};
+
+struct migration {
+  std::uint32_t number = 0;
+  std::string name;
+  std::string driver;  // empty: every driver
+  std::string sql;
+  std::string sha256;
+};
+
+struct migration_report {
+  std::uint32_t from = 0;  // the schema before
+  std::uint32_t to = 0;    // and after
+};
+
+// Owned by the plugin's instance. Outlives its sessions. Thread: any.
+class store {
+ public:
+  store() = default;
+  store(const store&) = delete;
+  store& operator=(const store&) = delete;
+  virtual ~store() = default;
+
+  virtual std::string_view driver() const = 0;
+  virtual durability promise() const = 0;
+  virtual std::string describe() const = 0;  // for people, without secrets: "sqlite data/order.db"
+
+  // The single session that writes. One may be open at a time.
+  virtual result<std::unique_ptr<session>> open_writer() = 0;
+
+  // A session for snapshot reads from the pool; give it back by destroying the handle.
+  virtual result<std::unique_ptr<session>> acquire_reader() = 0;
+
+  // Brings the schema up to date, each migration in a transaction of its own with the row that records it in
+  // gantry_migrations. invalid: a gap in the numbers, a checksum that differs from the recorded one, or a schema newer
+  // than the plugin (the text names both).
+  virtual result<migration_report> migrate(std::span<const migration> steps) = 0;
+
+  virtual std::uint64_t size_bytes() const = 0;
+};
+
+}  // namespace gantry::store

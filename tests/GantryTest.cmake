@@ -1,0 +1,10 @@
+# gantry_test(NAME SOURCES a.cpp ... LIBS lib ...) builds a GoogleTest program whose cases ctest runs one by one.
+include(GoogleTest)
+function(gantry_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;LIBS;DEFINES;LABELS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LIBS} gantry_warnings GTest::gtest GTest::gtest_main Threads::Threads)
+  target_compile_definitions(${name} PRIVATE ${T_DEFINES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${T_LABELS}")
+endfunction()
