@@ -16,7 +16,7 @@ struct fixed_part {
   std::uint32_t data_at;
   std::uint32_t body;
   std::uint16_t key, type, id, correlation, causation, traceparent;
-  std::uint32_t reserved;
+  std::uint32_t extra;
 };
 static_assert(sizeof(fixed_part) == 48);
 
@@ -26,7 +26,7 @@ std::uint16_t short_size(std::string_view s) noexcept { return static_cast<std::
 
 std::size_t encoded_size(const record& r) noexcept {
   return sizeof(fixed_part) + r.key.size() + r.type.size() + r.id.size() + r.correlation_id.size() +
-         r.causation_id.size() + r.traceparent.size() + r.body.size();
+         r.causation_id.size() + r.traceparent.size() + r.body.size() + r.extra.size();
 }
 
 void encode(const record& r, std::string& out) {
@@ -43,10 +43,11 @@ void encode(const record& r, std::string& out) {
                         short_size(r.correlation_id),
                         short_size(r.causation_id),
                         short_size(r.traceparent),
-                        0};
+                        static_cast<std::uint32_t>(r.extra.size())};
   out.reserve(out.size() + total);
   out.append(reinterpret_cast<const char*>(&head), sizeof head);
-  for (auto part : {r.key, r.type, r.id, r.correlation_id, r.causation_id, r.traceparent, r.body}) out.append(part);
+  for (auto part : {r.key, r.type, r.id, r.correlation_id, r.causation_id, r.traceparent, r.body, r.extra})
+    out.append(part);
 }
 
 result<record> decode(std::string_view& bytes) {
@@ -56,7 +57,7 @@ result<record> decode(std::string_view& bytes) {
   std::memcpy(&head, bytes.data(), sizeof head);
   const std::size_t total = std::size_t{head.size} + sizeof head.size;
   const std::size_t texts = std::size_t{head.key} + head.type + head.id + head.correlation + head.causation +
-                            head.traceparent + head.body;
+                            head.traceparent + head.body + head.extra;
   if (total > bytes.size() || total != sizeof head + texts)
     return error{errc::corrupt, "a record says it has " + std::to_string(total) + " bytes, its fields add up to " +
                                     std::to_string(sizeof head + texts) + ", " + std::to_string(bytes.size()) +
@@ -79,6 +80,7 @@ result<record> decode(std::string_view& bytes) {
   r.causation_id = take(head.causation);
   r.traceparent = take(head.traceparent);
   r.body = take(head.body);
+  r.extra = take(head.extra);
   bytes.remove_prefix(total);
   return r;
 }

@@ -10,8 +10,9 @@
 //   u32 data_at         where the value of the member "data" begins in body; 0 when unknown
 //   u32 body            length
 //   u16 key, type, id, correlation, causation, traceparent   lengths
-//   u32 reserved        0
-//   then those seven texts: key, type, id, correlation, causation, traceparent, body.
+//   u32 extra           length
+//   then those eight texts: key, type, id, correlation, causation, traceparent, body, extra.
+// `extra` holds further headers as name, 0x1f, value, 0x1e, repeated.
 // What CloudEvents calls headers (ce_id, ce_type, ...) is these fields; drivers that speak to the outside
 // write them out as such.
 #pragma once
@@ -38,6 +39,7 @@ struct record {
   std::string_view causation_id;
   std::string_view traceparent;
   std::string_view body;
+  std::string_view extra;
   std::string_view source;  // not encoded: the batch knows its source
 };
 

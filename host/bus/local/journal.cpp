@@ -1,0 +1,413 @@
+#include "bus/local/journal.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/hash.hpp"
+#include "base/uuid.hpp"
+
+namespace gantry::bus::local {
+namespace {
+
+// Offsets are reserved so far ahead that a sync is long done when they are needed, at millions a second.
+constexpr std::uint64_t reserve_block = 1U << 22;
+constexpr std::size_t cached_index_bytes = 32U << 20;
+
+}  // namespace
+
+journal::journal(const local_bus_options& options)
+    : options_(options),
+      files_(options.files != nullptr ? *options.files : machine_files()),
+      cache_(files_, cached_index_bytes) {}
+
+result<std::unique_ptr<journal>> journal::open(const local_bus_options& options) {
+  std::unique_ptr<journal> opened(new journal(options));
+  if (auto started = opened->start(); !started) return std::move(started).failure();
+  return opened;
+}
+
+result<void> journal::start() {
+  if (auto made = files_.make_directory(options_.directory); !made) return made;
+  auto lock = files_.lock(options_.directory / "lock");
+  if (!lock) return std::move(lock).failure();
+  lock_ = std::move(*lock);
+  auto found = recover(files_, options_.directory);
+  if (!found) return std::move(found).failure();
+  restore(*found);
+
+  // Always a fresh segment: what was recovered is never written to again.
+  active_.where = std::make_shared<segment>(files_, options_.directory, found->end, nullptr);
+  auto log = files_.open(active_.where->path(), open_mode::create);
+  if (!log) return std::move(log).failure();
+  active_.where = std::make_shared<segment>(files_, options_.directory, found->end, std::move(*log));
+  active_.log = *active_.where->log();
+  synced_ = found->end;
+  names_dirty_ = true;
+  if (auto written = write_state(false); !written) return written;
+  if (auto synced = sync(); !synced) return synced;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void journal::restore(recovered_journal& found) {
+  bus_id_ = found.state.bus_id;
+  if (bus_id_.empty()) {
+    const auto id = new_uuid(options_.time->wall_us());
+    bus_id_.assign(id.data(), id.size());
+  }
+  groups_ = std::move(found.state.groups);
+  for (auto& topic : found.state.topics) {
+    auto& entry = topics_.emplace_back();
+    for (std::uint32_t p = 0; p < topic.spec.partitions; ++p) {
+      const partition_id where{static_cast<topic_id>(topics_.size() - 1), p};
+      const auto& state = topic.partitions[p];
+      auto& partition = *entry.partitions.emplace_back(
+          std::make_unique<partition_index>(where, topic.spec.name + "/" + std::to_string(p), state, cache_));
+      partition.next = state.next;
+      partition.ordinal = state.ordinal;
+    }
+    entry.specs.push_back(std::make_unique<const topic_spec>(topic.spec));
+  }
+  for (auto& part : found.segments) {
+    sealed_.push_back({part.where, part.size, part.state_at, true, part.indexed});
+    for (auto& section : part.sections) {
+      auto* partition = find(section.summary.where);
+      // What lies below the start was given up by retention; its file goes at the next check.
+      if (partition != nullptr && section.summary.end > partition->state().start)
+        partition->restore({part.where, section.summary, std::move(section.frames)});
+    }
+  }
+}
+
+journal::~journal() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  {
+    const std::scoped_lock lock(mutex_);
+    if (failed_ || !write_state(true)) return;
+    sealed_.push_back({active_.where, active_.size, active_.state_at, false, false});
+    dirty_ = true;
+  }
+  if (sync()) write_indexes();
+}
+
+result<topic_id> journal::open_topic(const topic_spec& spec) {
+  if (spec.name.empty() || spec.name.size() > 255 || spec.partitions == 0)
+    return error{errc::invalid, "topic '" + spec.name + "' with " + std::to_string(spec.partitions) +
+                                    " partitions: a name of 1 to 255 bytes and at least one partition are expected"};
+  std::unique_lock lock(mutex_);
+  std::unique_lock topics_lock(topics_mutex_);
+  const auto found =
+      std::find_if(topics_.begin(), topics_.end(), [&](const auto& t) { return t.specs.back()->name == spec.name; });
+  const auto id = static_cast<topic_id>(found - topics_.begin());
+  const bool is_new = found == topics_.end();
+  if (is_new) {
+    auto& entry = topics_.emplace_back();
+    for (std::uint32_t p = 0; p < spec.partitions; ++p)
+      entry.partitions.push_back(std::make_unique<partition_index>(
+          partition_id{id, p}, spec.name + "/" + std::to_string(p), partition_state{}, cache_));
+    entry.specs.push_back(std::make_unique<const topic_spec>(spec));
+  } else {
+    const auto& known = *found->specs.back();
+    if (known.partitions != spec.partitions)
+      return error{errc::conflict, "topic '" + spec.name + "' has " + std::to_string(known.partitions) +
+                                       " partitions in the journal, " + std::to_string(spec.partitions) +
+                                       " were asked for: the count of a live topic can't change; keep " +
+                                       std::to_string(known.partitions) + " or use a new topic"};
+    if (known.retention == spec.retention && known.retention_bytes == spec.retention_bytes &&
+        known.max_message == spec.max_message)
+      return id;
+    found->specs.push_back(std::make_unique<const topic_spec>(spec));
+  }
+  topics_lock.unlock();
+  auto written = failed_ ? result<void>(*failed_) : write_state(false);
+  if (!written) {
+    topics_lock.lock();
+    if (is_new)
+      topics_.pop_back();
+    else
+      topics_[id].specs.pop_back();
+    return std::move(written).failure();
+  }
+  lock.unlock();
+  // Only now may offsets of the new partitions be given.
+  if (auto synced = sync(); !synced) return std::move(synced).failure();
+  return id;
+}
+
+const topic_spec& journal::topic(topic_id id) const {
+  const std::shared_lock lock(topics_mutex_);
+  return *topics_[id].specs.back();
+}
+
+std::vector<topic_spec> journal::topics() const {
+  const std::shared_lock lock(topics_mutex_);
+  std::vector<topic_spec> out;
+  for (const auto& entry : topics_) out.push_back(*entry.specs.back());
+  return out;
+}
+
+partition_index* journal::find(partition_id where) const {
+  const std::shared_lock lock(topics_mutex_);
+  if (where.topic >= topics_.size() || where.partition >= topics_[where.topic].partitions.size()) return nullptr;
+  return topics_[where.topic].partitions[where.partition].get();
+}
+
+void journal::for_each_partition(const std::function<void(partition_index&)>& visit) const {
+  const std::shared_lock lock(topics_mutex_);
+  for (const auto& entry : topics_)
+    for (const auto& partition : entry.partitions) visit(*partition);
+}
+
+void journal::add(std::shared_ptr<producer_state> who) {
+  const std::scoped_lock lock(mutex_);
+  producers_.push_back(std::move(who));
+}
+
+void journal::remove(const std::shared_ptr<producer_state>& who) {
+  {
+    const std::scoped_lock lock(mutex_);
+    std::erase(producers_, who);
+  }
+  const std::scoped_lock waits_for_a_call(who->mutex);
+  who->events = nullptr;
+}
+
+result<void> journal::append(producer_state& who, std::uint64_t ticket, append_group& group) {
+  const std::int64_t now_us = options_.time->wall_us();
+  {
+    std::unique_lock lock(mutex_);
+    if (!failed_ && who.dead) return error{errc::invalid, "this producer failed before; open a fresh one"};
+    while (!failed_ && !assign(group)) {
+      // Rare: offsets were used up faster than the disk could reserve more.
+      if (auto written = write_state(false); !written) {
+        who.dead = true;
+        return written;
+      }
+      mark_dirty();
+      synced_now_.wait(lock);
+    }
+    if (failed_) {
+      who.dead = true;
+      return *failed_;
+    }
+    auto written = result<void>();
+    if (active_.has_records && active_.size + group.bytes.size() > options_.segment_bytes) written = roll();
+    if (written) {
+      std::uint64_t position = end();
+      for (const auto& part : group.parts) {
+        frame_header header;
+        header.length = part.length;
+        header.source = part.source;
+        header.topic = part.partition->where().topic;
+        header.partition = part.partition->where().partition;
+        header.count = part.count;
+        header.payload_crc = part.payload_crc;
+        header.base_offset = part.base;
+        header.ordinal = part.ordinal;
+        header.appended_us = now_us;
+        header.newest_us = part.newest_us;
+        header.position = position;
+        header.synced = synced_;
+        put_header(header, group.bytes.data() + part.at);
+        position += padded(part.length);
+      }
+      written = write(group.bytes);
+    }
+    if (!written) {
+      take_back(group, group.parts.size());
+      refused_ = written.failure();
+      who.dead = true;
+      return written;
+    }
+    refused_.reset();
+    publish(group, now_us);
+    if (!who.written) who.written = producer_state::span{ticket, ticket};
+    who.written->last = ticket;
+    mark_dirty();
+  }
+  for (auto& part : group.parts) {
+    if (!part.listeners) continue;
+    for (const auto& who_listens : *part.listeners) {
+      const std::scoped_lock call(who_listens->mutex);
+      if (who_listens->events != nullptr) who_listens->events->available(part.partition->where());
+    }
+    part.listeners.reset();
+  }
+  return {};
+}
+
+bool journal::assign(append_group& group) {
+  for (std::size_t i = 0; i < group.parts.size(); ++i) {
+    auto& part = group.parts[i];
+    auto& partition = *part.partition;
+    if (partition.next + part.count > partition.reserved_durably) {
+      take_back(group, i);
+      return false;
+    }
+    part.base = partition.next;
+    part.ordinal = partition.ordinal;
+    partition.next += part.count;
+    partition.ordinal += part.count;
+  }
+  return true;
+}
+
+void journal::take_back(append_group& group, std::size_t parts) {
+  while (parts-- > 0) {
+    auto& part = group.parts[parts];
+    part.partition->next = part.base;
+    part.partition->ordinal = part.ordinal;
+  }
+}
+
+void journal::publish(append_group& group, std::int64_t now_us) {
+  const std::uint64_t written_at = active_.size - group.bytes.size();
+  bool reserve = false;
+  for (auto& part : group.parts) {
+    auto& partition = *part.partition;
+    const frame_entry frame{part.base, part.ordinal, written_at + part.at, part.newest_us, part.count, part.length};
+    part.listeners = partition.append(active_.where, frame, now_us);
+    reserve = reserve || partition.reserved - partition.next < reserve_block;
+  }
+  active_.has_records = true;
+  // When the disk refuses it the next append tries again; there is a block left.
+  if (reserve) static_cast<void>(write_state(false));
+}
+
+journal_state journal::snapshot() const {
+  journal_state out;
+  out.bus_id = bus_id_;
+  {
+    const std::shared_lock lock(topics_mutex_);
+    for (const auto& entry : topics_) {
+      auto& topic = out.topics.emplace_back();
+      topic.spec = *entry.specs.back();
+      for (const auto& partition : entry.partitions) {
+        auto state = partition->state();
+        state.next = partition->next;
+        state.reserved = partition->next + 2 * reserve_block;
+        topic.partitions.push_back(state);
+      }
+    }
+  }
+  const std::scoped_lock lock(groups_mutex_);
+  out.groups = groups_;
+  return out;
+}
+
+std::string journal::state_frame(std::uint64_t position, bool clean) {
+  auto state = snapshot();
+  state.clean = clean;
+  std::string out(sizeof(frame_header), '\0');
+  encode(state, out);
+  frame_header header;
+  header.kind = frame_kind::state;
+  header.length = static_cast<std::uint32_t>(out.size());
+  header.payload_crc = crc32c(std::string_view(out).substr(sizeof header));
+  header.appended_us = options_.time->wall_us();
+  header.position = position;
+  header.synced = synced_;
+  put_header(header, out.data());
+  out.resize(padded(out.size()));
+  return out;
+}
+
+result<void> journal::write_state(bool clean) {
+  const std::uint64_t at = active_.size;
+  if (auto written = write(state_frame(end(), clean)); !written) return written;
+  active_.state_at = at;
+  for_each_partition([](auto& partition) { partition.reserved = partition.next + 2 * reserve_block; });
+  reserving_ = true;
+  mark_dirty();
+  return {};
+}
+
+result<void> journal::write(std::string_view bytes) {
+  auto written = write_all(*active_.log, bytes, active_.size);
+  if (written) {
+    active_.size += bytes.size();
+    return {};
+  }
+  // Part of it may be in the file, and must not stand behind what is written next.
+  if (auto cut = active_.log->truncate(active_.size); !cut) {
+    failed_ = cut.failure();
+    mark_dirty();
+  }
+  return written;
+}
+
+result<void> journal::roll() {
+  active_segment fresh;
+  const std::uint64_t start = end();
+  fresh.where = std::make_shared<segment>(files_, options_.directory, start, nullptr);
+  auto log = files_.open(fresh.where->path(), open_mode::create);
+  if (!log) return std::move(log).failure();
+  fresh.where = std::make_shared<segment>(files_, options_.directory, start, std::move(*log));
+  fresh.log = *fresh.where->log();
+  std::swap(active_, fresh);
+  names_dirty_ = true;
+  if (auto written = write_state(false); !written) {
+    std::swap(active_, fresh);
+    if (auto gone = files_.unlink(fresh.where->path()); !gone) {
+      failed_ = gone.failure();
+      mark_dirty();
+    }
+    return written;
+  }
+  sealed_.push_back({fresh.where, fresh.size, fresh.state_at, false, false});
+  return {};
+}
+
+void journal::mark_dirty() {
+  if (dirty_) return;
+  dirty_ = true;
+  wake_.notify_one();
+}
+
+result<void> journal::health() const {
+  const std::scoped_lock lock(mutex_);
+  if (failed_) return *failed_;
+  if (refused_) return *refused_;
+  return {};
+}
+
+result<void> journal::join(std::string_view group, std::span<const topic_id> topics) {
+  group_positions now;
+  {
+    const std::shared_lock lock(topics_mutex_);
+    for (const auto id : topics)
+      for (std::uint32_t p = 0; p < topics_[id].partitions.size(); ++p) now[{id, p}] = 0;
+  }
+  const std::scoped_lock lock(groups_mutex_);
+  if (joined_.contains(group))
+    return error{errc::conflict, "group '" + std::string(group) +
+                                     "' has a consumer already, and on a local bus it can have one: close that first"};
+  joined_.emplace(group);
+  auto& known = groups_.try_emplace(std::string(group)).first->second;
+  for (auto& [where, position] : now)
+    if (const auto before = known.find(where); before != known.end()) position = before->second;
+  positions_dirty_ = positions_dirty_ || now != known;
+  known = std::move(now);
+  return {};
+}
+
+void journal::leave(std::string_view group) {
+  const std::scoped_lock lock(groups_mutex_);
+  if (const auto found = joined_.find(group); found != joined_.end()) joined_.erase(found);
+}
+
+void journal::commit(std::string_view group, partition_id where, std::uint64_t next) {
+  const std::scoped_lock lock(groups_mutex_);
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  found->second[where] = next;
+  positions_dirty_ = true;
+}
+
+}  // namespace gantry::bus::local

@@ -1,0 +1,194 @@
+// A local bus on files in memory, whose syncs happen when a test says so, and what tests do with it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "bus/local/journal_bus.hpp"
+#include "memory_files.hpp"
+
+namespace gantry::bus::local::testing {
+
+class manual_clock final : public clock {
+ public:
+  std::int64_t wall_us() const noexcept override { return now_us; }
+  std::int64_t steady_us() const noexcept override { return now_us; }
+  std::atomic<std::int64_t> now_us{1'000'000};
+};
+
+class heard_producer final : public producer_events {
+ public:
+  void acknowledged(std::uint64_t ticket) override {
+    const std::scoped_lock lock(mutex_);
+    acknowledged_ = ticket;
+    changed_.notify_all();
+  }
+  void failed(std::uint64_t ticket, const error& why) override {
+    const std::scoped_lock lock(mutex_);
+    failed_ = {ticket, why.text};
+    changed_.notify_all();
+  }
+  std::uint64_t acknowledged_ticket() const {
+    const std::scoped_lock lock(mutex_);
+    return acknowledged_;
+  }
+  std::pair<std::uint64_t, std::string> failure() const {
+    const std::scoped_lock lock(mutex_);
+    return failed_;
+  }
+  void wait_for(std::uint64_t ticket) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return acknowledged_ >= ticket; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t acknowledged_ = 0;
+  std::pair<std::uint64_t, std::string> failed_{0, ""};
+};
+
+class heard_consumer final : public consumer_events {
+ public:
+  void assigned(partition_id where) override { add(assigned_, where); }
+  void revoked(partition_id) override {}
+  void available(partition_id where) override { add(available_, where); }
+  std::vector<partition_id> assigned_partitions() const { return copy(assigned_); }
+  std::vector<partition_id> available_partitions() const { return copy(available_); }
+
+ private:
+  void add(std::vector<partition_id>& to, partition_id where) {
+    const std::scoped_lock lock(mutex_);
+    to.push_back(where);
+  }
+  std::vector<partition_id> copy(const std::vector<partition_id>& from) const {
+    const std::scoped_lock lock(mutex_);
+    return from;
+  }
+  mutable std::mutex mutex_;
+  std::vector<partition_id> assigned_;
+  std::vector<partition_id> available_;
+};
+
+struct read_back {
+  std::uint64_t offset = 0;
+  std::string body;
+  friend bool operator==(const read_back&, const read_back&) = default;
+};
+
+inline std::string encoded(const std::vector<std::string>& bodies, std::int64_t time_us = 1) {
+  std::string out;
+  for (const auto& body : bodies) {
+    record r;
+    r.time_us = time_us;
+    r.key = "k";
+    r.type = "Happened";
+    r.body = body;
+    encode(r, out);
+  }
+  return out;
+}
+
+class bus_fixture {
+ public:
+  explicit bus_fixture(std::uint64_t segment_bytes = 256U << 20) { options.segment_bytes = segment_bytes; }
+
+  result<void> try_open() {
+    auto opened = journal_bus::open(options);
+    if (!opened) return std::move(opened).failure();
+    bus = std::move(*opened);
+    return {};
+  }
+  void open() {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened) << opened.failure().text;
+  }
+  topic_id open_topic(topic_spec spec) {
+    const auto id = bus->open_topic(spec);
+    EXPECT_TRUE(id) << (id ? "" : id.failure().text);
+    return id ? *id : 0;
+  }
+  void open_with_topic(std::uint32_t partitions = 1) {
+    open();
+    topic = open_topic({.name = "orders", .partitions = partitions});
+    produce();
+  }
+  void produce() {
+    auto opened = bus->open_producer(acks);
+    ASSERT_TRUE(opened) << opened.failure().text;
+    producer = std::move(*opened);
+  }
+  void close() {
+    consumer.reset();
+    producer.reset();
+    bus.reset();
+  }
+  void power_cut(std::size_t kept = 0) {
+    files.cut_power(kept);
+    close();
+  }
+  void reopen(std::uint32_t partitions = 1) {
+    close();
+    open_with_topic(partitions);
+  }
+
+  result<void> append(const std::vector<std::string>& bodies, std::uint32_t partition = 0, std::int64_t time_us = 1) {
+    const std::string records = encoded(bodies, time_us);
+    const batch one{{topic, partition}, static_cast<std::uint32_t>(bodies.size()), "/shop/order/1.1", records};
+    return producer->append(++ticket, {&one, 1});
+  }
+  void sync() {
+    const auto synced = bus->sync();
+    ASSERT_TRUE(synced) << synced.failure().text;
+  }
+
+  class consumer& reader(std::string_view group = "") {
+    if (!consumer || group != reading_as_) {
+      consumer.reset();
+      auto opened = bus->open_consumer(group, {&topic, 1}, heard);
+      EXPECT_TRUE(opened) << (opened ? "" : opened.failure().text);
+      consumer = std::move(*opened);
+      reading_as_ = group;
+    }
+    return *consumer;
+  }
+  std::vector<read_back> read(std::uint64_t from = 0, std::uint32_t partition = 0) {
+    std::vector<read_back> out;
+    fetched got;
+    do {
+      const auto read = reader(reading_as_).fetch({topic, partition}, from, 100, 1 << 20, got);
+      EXPECT_TRUE(read) << (read ? "" : read.failure().text);
+      if (!read) return out;
+      for (const auto& r : got.records) out.push_back({r.offset, std::string(r.body)});
+      from = got.next;
+    } while (got.more);
+    return out;
+  }
+  std::vector<std::string> bodies(std::uint64_t from = 0, std::uint32_t partition = 0) {
+    std::vector<std::string> out;
+    for (const auto& r : read(from, partition)) out.push_back(r.body);
+    return out;
+  }
+
+  memory_files files;
+  manual_clock time;
+  heard_producer acks;
+  heard_consumer heard;
+  // The journal's thread syncs at its own time too; an hour is longer than any test.
+  local_bus_options options{"journal", std::chrono::hours{1}, 0, &time, &files, std::chrono::hours{1}};
+  std::unique_ptr<journal_bus> bus;
+  std::unique_ptr<class producer> producer;
+  std::unique_ptr<class consumer> consumer;
+  topic_id topic = 0;
+  std::uint64_t ticket = 0;
+
+ private:
+  std::string reading_as_;
+};
+
+}  // namespace gantry::bus::local::testing

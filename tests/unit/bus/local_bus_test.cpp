@@ -1,0 +1,204 @@
+// What goes in comes out: topics, positions, groups, restarts.
+#include <gtest/gtest.h>
+
+#include "bus_fixture.hpp"
+
+namespace gantry::bus::local::testing {
+namespace {
+
+using texts = std::vector<std::string>;
+
+class LocalBusTest : public ::testing::Test, public bus_fixture {};
+
+TEST_F(LocalBusTest, GivesBackWhatWasAppendedAlsoAfterARestart) {
+  open_with_topic();
+  const std::string id(bus->id());
+  ASSERT_TRUE(append({"a", "b"}));
+  ASSERT_TRUE(append({"c"}));
+  EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, "b"}, {2, "c"}}));
+  reopen();
+  EXPECT_EQ(bus->id(), id);
+  ASSERT_TRUE(append({"d"}));
+  EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, "b"}, {2, "c"}, {3, "d"}}));
+}
+
+TEST_F(LocalBusTest, KeepsTheFieldsAndTheSource) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}, 0, 77));
+  fetched got;
+  ASSERT_TRUE(reader().fetch({topic, 0}, 0, 10, 1000, got));
+  ASSERT_EQ(got.records.size(), 1U);
+  EXPECT_EQ(got.records[0].source, "/shop/order/1.1");
+  EXPECT_EQ(got.records[0].type, "Happened");
+  EXPECT_EQ(got.records[0].time_us, 77);
+}
+
+TEST_F(LocalBusTest, WritesOneAppendOverManyPartitionsInOneGo) {
+  open_with_topic(3);
+  const std::string one = encoded({"x"});
+  const std::string two = encoded({"y", "z"});
+  const batch all[] = {{{topic, 0}, 1, "s", one}, {{topic, 2}, 2, "s", two}, {{topic, 0}, 2, "s", two}};
+  ASSERT_TRUE(producer->append(1, all));
+  EXPECT_EQ(bodies(0, 0), (texts{"x", "y", "z"}));
+  EXPECT_EQ(bodies(0, 1), texts{});
+  EXPECT_EQ(bodies(0, 2), (texts{"y", "z"}));
+}
+
+TEST_F(LocalBusTest, AcknowledgesAfterTheSyncAndNotBefore) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}));
+  ASSERT_TRUE(append({"b"}));
+  EXPECT_EQ(acks.acknowledged_ticket(), 0U);
+  sync();
+  EXPECT_EQ(acks.acknowledged_ticket(), 2U);
+}
+
+TEST_F(LocalBusTest, SyncsByItselfAtItsInterval) {
+  options.sync_interval = std::chrono::milliseconds{1};
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}));
+  acks.wait_for(1);
+}
+
+TEST_F(LocalBusTest, SyncsAtOnceWhenAskedToAlways) {
+  options.sync_interval = std::chrono::microseconds{0};
+  open_with_topic();
+  for (std::uint64_t i = 1; i <= 50; ++i) {
+    ASSERT_TRUE(append({"a"}));
+    acks.wait_for(i);
+  }
+}
+
+TEST_F(LocalBusTest, ServesSeveralConsumersAtTheirOwnPlaces) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a", "b", "c"}));
+  heard_consumer other_heard;
+  auto other = bus->open_consumer("mail", {&topic, 1}, other_heard);
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other_heard.assigned_partitions(), (std::vector<partition_id>{{topic, 0}}));
+  fetched got;
+  ASSERT_TRUE((*other)->fetch({topic, 0}, 2, 10, 1000, got));
+  ASSERT_EQ(got.records.size(), 1U);
+  EXPECT_EQ(got.records[0].body, "c");
+  EXPECT_EQ(bodies(1), (texts{"b", "c"}));
+}
+
+TEST_F(LocalBusTest, TellsTheConsumersOfThePartition) {
+  open_with_topic(2);
+  reader();
+  ASSERT_TRUE(append({"a"}, 1));
+  EXPECT_EQ(heard.available_partitions(), (std::vector<partition_id>{{topic, 1}}));
+  consumer.reset();
+  ASSERT_TRUE(append({"b"}, 1));
+  EXPECT_EQ(heard.available_partitions().size(), 1U);
+}
+
+TEST_F(LocalBusTest, ReadsFromEarliestLatestOffsetAndTime) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}, 0, 100));
+  ASSERT_TRUE(append({"b", "c"}, 0, 200));
+  ASSERT_TRUE(append({"d"}, 0, 300));
+  auto range = reader().range({topic, 0});
+  ASSERT_TRUE(range);
+  EXPECT_EQ(range->start, 0U);
+  EXPECT_EQ(range->end, 4U);
+  EXPECT_EQ(bodies(range->start).size(), 4U);
+  EXPECT_EQ(bodies(range->end).size(), 0U);
+  EXPECT_EQ(bodies(2), (texts{"c", "d"}));
+  EXPECT_EQ(*reader().offset_at({topic, 0}, 0), 0U);
+  EXPECT_EQ(*reader().offset_at({topic, 0}, 150), 1U);
+  EXPECT_EQ(*reader().offset_at({topic, 0}, 300), 3U);
+  EXPECT_EQ(*reader().offset_at({topic, 0}, 301), 4U);
+}
+
+TEST_F(LocalBusTest, GivesAtLeastOneRecordAndNoMoreThanAsked) {
+  open_with_topic();
+  const std::string large(5000, 'x');
+  ASSERT_TRUE(append({large, large, large}));
+  fetched got;
+  ASSERT_TRUE(reader().fetch({topic, 0}, 0, 2, 1, got));
+  EXPECT_EQ(got.records.size(), 2U);
+  EXPECT_EQ(got.next, 2U);
+  EXPECT_TRUE(got.more);
+  ASSERT_TRUE(reader().fetch({topic, 0}, 2, 2, 1, got));
+  EXPECT_EQ(got.records.size(), 1U);
+  EXPECT_FALSE(got.more);
+}
+
+TEST_F(LocalBusTest, SplitsALargeBatchIntoFramesAndKeepsItsOrder) {
+  open_with_topic();
+  texts many;
+  for (int i = 0; i < 3000; ++i) many.push_back(std::to_string(i) + std::string(500, '.'));
+  ASSERT_TRUE(append(many));
+  EXPECT_EQ(bodies(), many);
+}
+
+TEST_F(LocalBusTest, ReadsAcrossSegmentsAlsoFromIndexFiles) {
+  options.segment_bytes = 4096;
+  open_with_topic(2);
+  texts all;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(std::to_string(i) + std::string(100, '.'));
+    ASSERT_TRUE(append({all.back()}, 0, i));
+    ASSERT_TRUE(append({"other"}, 1, i));
+  }
+  EXPECT_GT(files.names(".log").size(), 5U);
+  EXPECT_EQ(bodies(), all);
+  reopen(2);
+  EXPECT_GT(files.names(".idx").size(), 5U);
+  EXPECT_EQ(bodies(), all);
+  EXPECT_EQ(bodies(150), texts(all.begin() + 150, all.end()));
+  EXPECT_EQ(reader().lag({topic, 0}, 20), 180U);
+  EXPECT_EQ(*reader().offset_at({topic, 0}, 33), 33U);
+}
+
+TEST_F(LocalBusTest, RefusesAnotherNumberOfPartitions) {
+  open_with_topic(3);
+  const auto wrong = bus->open_topic({.name = "orders", .partitions = 4});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.failure().code, errc::conflict);
+  EXPECT_NE(wrong.failure().text.find("has 3 partitions"), std::string::npos);
+  EXPECT_NE(wrong.failure().text.find("4 were asked for"), std::string::npos);
+  EXPECT_EQ(open_topic({.name = "orders", .partitions = 3}), topic);
+}
+
+TEST_F(LocalBusTest, TakesANewRetentionOfAKnownTopic) {
+  open_with_topic();
+  open_topic({.name = "orders", .retention = std::chrono::hours{1}});
+  EXPECT_EQ(bus->topic(topic).retention, std::chrono::hours{1});
+  close();
+  open();
+  ASSERT_EQ(bus->topics().size(), 1U);
+  EXPECT_EQ(bus->topics()[0].retention, std::chrono::hours{1});
+}
+
+TEST_F(LocalBusTest, HasOneConsumerAGroup) {
+  open_with_topic();
+  reader("mail");
+  heard_consumer second;
+  const auto refused = bus->open_consumer("mail", {&topic, 1}, second);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.failure().code, errc::conflict);
+  consumer.reset();
+  EXPECT_TRUE(bus->open_consumer("mail", {&topic, 1}, second));
+}
+
+TEST_F(LocalBusTest, RefusesWhatIsNoBatchOfThisTopicAndThenTheProducerIsDead) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}));
+  const std::string records = encoded({"x"});
+  const batch wrong_count{{topic, 0}, 2, "s", records};
+  EXPECT_EQ(producer->append(2, {&wrong_count, 1}).failure().code, errc::invalid);
+  EXPECT_FALSE(append({"b"}));
+  produce();
+  const batch wrong_partition{{topic, 9}, 1, "s", records};
+  EXPECT_EQ(producer->append(1, {&wrong_partition, 1}).failure().code, errc::invalid);
+  produce();
+  EXPECT_EQ(append({std::string(2 << 20, 'x')}).failure().code, errc::too_large);
+  produce();
+  ASSERT_TRUE(append({"c"}));
+  EXPECT_EQ(bodies(), (texts{"a", "c"}));
+}
+
+}  // namespace
+}  // namespace gantry::bus::local::testing
