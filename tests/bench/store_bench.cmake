@@ -1,0 +1,2 @@
+add_executable(store_bench ${CMAKE_CURRENT_LIST_DIR}/store_bench.cpp)
+target_link_libraries(store_bench PRIVATE gantry_warnings gantry_host_store_sqlite)
