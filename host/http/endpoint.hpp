@@ -1,0 +1,108 @@
+// The host's own HTTP/1.1 endpoint: other hosts' calls, operators, and clients of the demo. Plain TCP.
+// Opened by app; Pistache carries the connections and shows in no header. The handler runs on an endpoint thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace gantry::http {
+
+struct header {
+  std::string name;  // lower case in requests
+  std::string value;
+};
+
+// A complete request. Framing (content-length, transfer-encoding, expect, connection) is already done with.
+struct request {
+  std::string method;           // as sent; methods are upper case by convention and compare exactly
+  std::string target;           // the path as sent, begins with '/', or is "*" for OPTIONS; see url.hpp for decoding
+  std::string query;            // as sent, without '?'
+  std::vector<header> headers;  // in order; names may repeat
+  std::string body;             // chunks already joined
+  std::string remote;           // numeric address of the peer, without port
+};
+
+// The value of the first header of this name (lower case), or empty.
+std::string_view find_header(const std::vector<header>& headers, std::string_view name) noexcept;
+
+struct reply {
+  int status = 200;             // 200..599
+  std::vector<header> headers;  // content-length, date, connection and transfer-encoding are the endpoint's
+  std::string body;             // left out on the wire for HEAD, 204 and 304
+};
+
+class exchange;
+
+// Answers one request, exactly once. Movable. May outlive the connection and the endpoint: the reply is then dropped.
+// Destroyed without an answer, it answers 500. Thread: any, one at a time.
+class responder {
+ public:
+  responder() noexcept = default;
+  explicit responder(std::shared_ptr<exchange> what) noexcept : exchange_(std::move(what)) {}
+  responder(responder&& other) noexcept = default;
+  responder& operator=(responder&& other) noexcept;
+  responder(const responder&) = delete;
+  responder& operator=(const responder&) = delete;
+  ~responder();
+
+  // Sends the reply without waiting for the network. A second call does nothing. A reply that HTTP does not allow (bad
+  // status, a header with a line break) goes out as 500.
+  void send(reply&& answer);
+
+  // False once the client has gone; work for it may be dropped.
+  bool wanted() const noexcept;
+
+ private:
+  std::shared_ptr<exchange> exchange_;
+};
+
+// Called on an endpoint thread; must not block. An exception answers 500.
+using handler = std::function<void(request&&, responder&&)>;
+
+struct endpoint_options {
+  std::string address = "127.0.0.1";  // numeric IPv4 or IPv6, or "localhost"
+  std::uint16_t port = 0;             // 0: a free one
+  std::size_t threads = 1;
+  std::size_t max_body = 1024 * 1024;   // bytes; beyond: 413
+  std::size_t max_headers = 16 * 1024;  // bytes of request line and headers; beyond: 431 (414 for the line alone)
+  std::size_t max_connections = 4096;   // beyond: 503 and close
+  std::chrono::milliseconds header_timeout{10'000};     // from a request's first byte to its last header; 408
+  std::chrono::milliseconds body_timeout{30'000};       // from there to the last byte of the body; 408
+  std::chrono::milliseconds keepalive_timeout{60'000};  // between requests, and before the first; closes
+};
+
+// Owned by app. Thread: any.
+class endpoint {
+ public:
+  endpoint() = default;
+  endpoint(const endpoint&) = delete;
+  endpoint& operator=(const endpoint&) = delete;
+  virtual ~endpoint() = default;  // stops
+
+  // The port that is bound.
+  virtual std::uint16_t port() const = 0;
+
+  // Drains: answers new connections with 503 and Retry-After, closes idle ones, lets requests in progress finish and
+  // closes each connection behind its answer. Returns at once; drained when in_progress() is 0.
+  virtual void stop_accepting() = 0;
+
+  // Requests that are being handled, or whose reply is not all sent yet.
+  virtual std::size_t in_progress() const = 0;
+
+  // Closes everything and joins the threads; replies that come later are dropped. Not from inside the handler, which
+  // must stay valid until this has returned.
+  virtual void stop() = 0;
+};
+
+// Binds and serves. Errors: invalid (address that does not parse), conflict (address in use; the text names it), io.
+result<std::unique_ptr<endpoint>> open_endpoint(const endpoint_options& options, handler serve);
+
+}  // namespace gantry::http

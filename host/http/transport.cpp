@@ -1,0 +1,422 @@
+#include "http/transport.hpp"
+
+#include <pistache/peer.h>
+#include <pistache/tcp.h>
+#include <pistache/transport.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "http/conversation.hpp"
+#include "http/problem.hpp"
+
+namespace gantry::http {
+namespace {
+
+namespace tcp = Pistache::Tcp;
+namespace polling = Pistache::Polling;
+using time_point = std::chrono::steady_clock::time_point;
+using phase = conversation::phase;
+
+constexpr std::size_t read_at_once = 64 * 1024;
+constexpr std::size_t max_waiting_input = 64 * 1024;  // pipelined behind a request that is being handled
+constexpr std::size_t max_waiting_output =
+    256 * 1024;                                // replies the client does not fetch: no further request is begun
+constexpr std::chrono::seconds linger_for{2};  // how long a client may take to read the last reply
+
+// Notes the peers that Pistache has registered with a transport.
+class arrivals final : public tcp::Handler {
+ public:
+  std::shared_ptr<tcp::Handler> clone() const override { return std::make_shared<arrivals>(); }
+  void onInput(const char* /*buffer*/, std::size_t /*size*/, const std::shared_ptr<tcp::Peer>& /*peer*/) override {}
+  void onConnection(const std::shared_ptr<tcp::Peer>& peer) override { fresh.push_back(peer); }
+
+  std::vector<std::shared_ptr<tcp::Peer>> fresh;
+};
+
+struct connection {
+  connection(std::shared_ptr<tcp::Peer> who, std::uint64_t number, const wire_limits& limits)
+      : peer(std::move(who)), fd(peer->fd()), id(number), remote(peer->address().host()), talk(limits) {}
+
+  std::shared_ptr<tcp::Peer> peer;
+  int fd;
+  std::uint64_t id;
+  std::string remote;
+  conversation talk;
+  std::shared_ptr<exchange> handled;  // the request that waits for its answer
+  std::uint64_t requests = 0;
+  bool counted = false;    // among those in progress
+  bool ended = false;      // the client sends no more
+  bool lingering = false;  // everything is sent and our side is shut
+  int interest = -1;       // as registered; -1: not by us yet
+
+  // What the deadline was set for: phase, number of requests, and whether output waits. Another step sets another.
+  std::optional<std::tuple<phase, std::uint64_t, bool>> step;
+  time_point deadline = time_point::max();
+};
+
+class transport final : public tcp::Transport {
+ public:
+  transport(std::shared_ptr<service> of, std::shared_ptr<arrivals> who)
+      : tcp::Transport(who), service_(std::move(of)), arrivals_(std::move(who)) {}
+  transport(const transport&) = delete;
+  transport& operator=(const transport&) = delete;
+  ~transport() override;
+
+  std::shared_ptr<Pistache::Aio::Handler> clone() const override {
+    return std::make_shared<transport>(service_, std::make_shared<arrivals>());
+  }
+  void registerPoller(polling::Epoll& poller) override;
+  void onReady(const Pistache::Aio::FdSet& ready) override;
+
+ private:
+  void adopt(const std::shared_ptr<tcp::Peer>& peer);
+  void serve_events(connection& what, bool writable, bool hung_up);
+  static bool send_now(connection& to);  // false: the client can't be reached any more
+  // These return false when they have closed the connection.
+  bool read(connection& from);
+  bool settle(connection& what);
+  bool flush(connection& to);
+
+  void advance(connection& what);
+  void count(connection& what, bool in_progress);
+  void watch_deadline(connection& what);
+  void set_interest(connection& what);
+  void deliver_letters();
+  void close_idle();
+  void sweep();
+  void close(connection& what);
+  connection* find(std::uint64_t id);
+
+  std::shared_ptr<service> service_;
+  std::shared_ptr<arrivals> arrivals_;
+  std::shared_ptr<mailbox> box_;
+  int event_fd_ = -1;
+  int timer_fd_ = -1;
+  std::unordered_map<int, std::unique_ptr<connection>> connections_;  // by descriptor
+  std::uint32_t serial_ = 0;
+  bool owner_known_ = false;
+  bool drained_ = false;
+  time_point now_{};
+  std::vector<letter> letters_;
+  std::vector<char> buffer_ = std::vector<char>(read_at_once);
+};
+
+int checked(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return fd;
+}
+
+void transport::registerPoller(polling::Epoll& poller) {
+  tcp::Transport::registerPoller(poller);
+  event_fd_ = checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+  timer_fd_ = checked(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+  const auto& o = service_->options;
+  // A quarter of the shortest timeout, so that none is late by more than that.
+  const auto tick =
+      std::clamp<std::chrono::milliseconds>(std::min({o.header_timeout, o.body_timeout, o.keepalive_timeout}) / 4,
+                                            std::chrono::milliseconds(5), std::chrono::milliseconds(250));
+  itimerspec spec{};
+  spec.it_value.tv_nsec = spec.it_interval.tv_nsec = std::chrono::nanoseconds(tick).count();
+  checked(timerfd_settime(timer_fd_, 0, &spec, nullptr), "timerfd_settime");
+  for (const int fd : {event_fd_, timer_fd_}) {
+    poller.addFd(fd, Pistache::Flags<polling::NotifyOn>(polling::NotifyOn::Read),
+                 polling::Tag(static_cast<std::uint64_t>(fd)));
+  }
+  box_ = std::make_shared<mailbox>(event_fd_);
+  const std::lock_guard lock(service_->mutex);
+  service_->boxes.push_back(box_);
+}
+
+transport::~transport() {
+  // The reactor's threads are joined and its poller is gone: what can be sent at once still is, then all ends.
+  if (box_) {
+    box_->collect(letters_);
+    box_->close();
+  }
+  for (auto& [id, answer] : letters_) {
+    if (auto* const to = find(id)) to->talk.answer(std::move(answer), true);
+  }
+  for (const auto& [fd, what] : connections_) {
+    send_now(*what);
+    if (what->handled) what->handled->abandon();
+    if (what->counted) box_->in_progress.fetch_sub(1, std::memory_order_relaxed);
+    service_->connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+  // The library leaves the descriptors of its peers open.
+  for (const auto& [fd, peer] : peers) ::close(fd);
+  if (event_fd_ >= 0) ::close(event_fd_);
+  if (timer_fd_ >= 0) ::close(timer_fd_);
+}
+
+void transport::onReady(const Pistache::Aio::FdSet& ready) {
+  if (!owner_known_) {
+    owner_known_ = true;
+    box_->set_owner();
+  }
+  now_ = std::chrono::steady_clock::now();
+  std::vector<polling::Event> rest;
+  std::uint64_t count = 0;
+  bool swept = false;
+  for (const auto& entry : ready) {
+    const auto fd = static_cast<int>(entry.getTag().value());
+    if (const auto found = connections_.find(fd); found != connections_.end()) {
+      serve_events(*found->second, entry.isWritable(), entry.isHangup());
+    } else if (fd == event_fd_) {
+      eventfd_t ignored = 0;
+      eventfd_read(event_fd_, &ignored);
+    } else if (fd == timer_fd_) {
+      swept = ::read(timer_fd_, &count, sizeof count) == sizeof count;
+    } else {
+      polling::Event event(entry.getTag());
+      event.flags.setFlag(polling::NotifyOn::Read);
+      rest.push_back(event);
+    }
+  }
+  if (!rest.empty()) {
+    tcp::Transport::onReady(Pistache::Aio::FdSet(std::move(rest)));
+    for (const auto& peer : std::exchange(arrivals_->fresh, {})) adopt(peer);
+  }
+  deliver_letters();
+  if (service_->draining.load(std::memory_order_relaxed) && !drained_) close_idle();
+  if (swept) sweep();
+}
+
+void transport::adopt(const std::shared_ptr<tcp::Peer>& peer) {
+  const auto number = (static_cast<std::uint64_t>(++serial_) << 32U) | static_cast<std::uint32_t>(peer->fd());
+  const wire_limits limits{service_->options.max_body, service_->options.max_headers};
+  auto& slot = connections_[peer->fd()];
+  slot = std::make_unique<connection>(peer, number, limits);
+  const auto open = service_->connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  const bool full = open > service_->options.max_connections;
+  if (full || service_->draining.load(std::memory_order_relaxed)) {
+    auto no = problem(503, full ? "this host has as many connections as it takes" : "this host is stopping");
+    no.headers.push_back({"retry-after", "1"});
+    slot->talk.break_off(std::move(no));
+  }
+  settle(*slot);
+}
+
+void transport::serve_events(connection& what, bool writable, bool hung_up) {
+  // Whatever fails for one connection, for want of memory say, ends that one only.
+  try {
+    if (writable && !flush(what)) return;
+    if (!what.ended && !read(what)) return;
+    if (hung_up) {
+      close(what);
+      return;
+    }
+    advance(what);
+    settle(what);
+  } catch (const std::exception&) {
+    close(what);
+  }
+}
+
+bool transport::read(connection& from) {
+  const auto size = ::recv(from.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  if (size > 0) {
+    from.talk.feed({buffer_.data(), static_cast<std::size_t>(size)});
+    return true;
+  }
+  if (size == 0) {
+    from.ended = true;
+    return true;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return true;
+  close(from);
+  return false;
+}
+
+void transport::advance(connection& what) {
+  while (what.talk.unsent() < max_waiting_output) {
+    auto wanted = what.talk.next();
+    if (!wanted) return;
+    ++what.requests;
+    count(what, true);
+    wanted->remote = what.remote;
+    what.handled = std::make_shared<exchange>(box_, what.id);
+    responder answer(what.handled);
+    try {
+      service_->serve(std::move(*wanted), std::move(answer));
+    } catch (...) {
+      // Whoever holds the responder now has dropped it, which answers 500.
+    }
+  }
+}
+
+void transport::count(connection& what, bool in_progress) {
+  if (std::exchange(what.counted, in_progress) == in_progress) return;
+  if (in_progress) {
+    box_->in_progress.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    box_->in_progress.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+bool transport::send_now(connection& to) {
+  while (to.talk.unsent() > 0) {
+    const auto bytes = to.talk.output();
+    const auto size = ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    to.talk.sent(static_cast<std::size_t>(size));
+    to.step.reset();  // progress: the deadline begins anew
+  }
+  return true;
+}
+
+bool transport::flush(connection& to) {
+  if (send_now(to)) return true;
+  close(to);
+  return false;
+}
+
+bool transport::settle(connection& what) {
+  if (!flush(what)) return false;
+  if (what.talk.unsent() == 0) {
+    const auto at = what.talk.now();
+    if (at != phase::handling) count(what, false);
+    if (what.ended && at != phase::handling) {
+      close(what);
+      return false;
+    }
+    if (at == phase::closing && !what.lingering) {
+      // Closing at once would throw away what the client still sends, and with it our reply (a reset overtakes it).
+      what.lingering = true;
+      ::shutdown(what.fd, SHUT_WR);
+    }
+  }
+  watch_deadline(what);
+  set_interest(what);
+  return true;
+}
+
+void transport::watch_deadline(connection& what) {
+  const auto at = what.talk.now();
+  const bool sending = what.talk.unsent() > 0;
+  const std::tuple step{at, what.requests, sending};
+  if (what.step == step) return;
+  what.step = step;
+  const auto& o = service_->options;
+  if (sending) {
+    what.deadline = now_ + o.body_timeout;
+    return;
+  }
+  switch (at) {
+    case phase::idle:
+      what.deadline = now_ + o.keepalive_timeout;
+      break;
+    case phase::head:
+      what.deadline = now_ + o.header_timeout;
+      break;
+    case phase::body:
+      what.deadline = now_ + o.body_timeout;
+      break;
+    case phase::handling:
+      what.deadline = time_point::max();
+      break;
+    case phase::closing:
+      what.deadline = now_ + linger_for;
+      break;
+  }
+}
+
+void transport::set_interest(connection& what) {
+  const bool room = what.talk.now() != phase::handling || what.talk.unread() < max_waiting_input;
+  const bool reading = !what.ended && room && what.talk.unsent() < max_waiting_output;
+  const int interest = (reading ? static_cast<int>(polling::NotifyOn::Read) : 0) |
+                       (what.talk.unsent() > 0 ? static_cast<int>(polling::NotifyOn::Write) : 0);
+  if (interest == what.interest) return;
+  what.interest = interest;
+  // By level: one read per event is then enough, and what is left is reported again.
+  reactor()->modifyFd(key(), what.fd, static_cast<polling::NotifyOn>(interest), polling::Mode::Level);
+}
+
+connection* transport::find(std::uint64_t id) {
+  const auto found = connections_.find(static_cast<int>(id & 0xFFFF'FFFFU));
+  return found != connections_.end() && found->second->id == id ? found->second.get() : nullptr;
+}
+
+void transport::deliver_letters() {
+  // A handler that answers at once posts while its request is read; its pipelined successor posts while we are here.
+  for (box_->collect(letters_); !letters_.empty(); box_->collect(letters_)) {
+    for (auto& [id, answer] : letters_) {
+      auto* const to = find(id);
+      if (to == nullptr) continue;
+      try {
+        to->handled.reset();
+        to->talk.answer(std::move(answer), service_->draining.load(std::memory_order_relaxed));
+        advance(*to);
+        settle(*to);
+      } catch (const std::exception&) {
+        close(*to);
+      }
+    }
+    letters_.clear();
+  }
+}
+
+void transport::close_idle() {
+  drained_ = true;
+  std::vector<std::uint64_t> ids;
+  for (const auto& [fd, what] : connections_) ids.push_back(what->id);
+  for (const auto id : ids) {
+    auto* const what = find(id);
+    if (what == nullptr || what->talk.now() != phase::idle || what->talk.unsent() > 0) continue;
+    // A request may have arrived already; it is still served.
+    if (!read(*what)) continue;
+    advance(*what);
+    if (what->talk.now() == phase::idle) {
+      close(*what);
+    } else {
+      settle(*what);
+    }
+  }
+  deliver_letters();
+}
+
+void transport::sweep() {
+  std::vector<std::uint64_t> late;
+  for (const auto& [fd, what] : connections_) {
+    if (what->deadline <= now_) late.push_back(what->id);
+  }
+  for (const auto id : late) {
+    auto& what = *find(id);
+    const auto at = what.talk.now();
+    const bool waits = (at == phase::head || at == phase::body) && what.talk.unsent() == 0;
+    if (waits) {
+      what.talk.break_off(problem(408, "the request did not arrive in time"));
+      settle(what);
+    } else {
+      close(what);
+    }
+  }
+}
+
+void transport::close(connection& what) {
+  if (what.handled) what.handled->abandon();
+  count(what, false);
+  service_->connections.fetch_sub(1, std::memory_order_relaxed);
+  const auto peer = what.peer;
+  connections_.erase(what.fd);
+  removePeer(peer);
+}
+
+}  // namespace
+
+std::shared_ptr<tcp::Transport> make_transport(std::shared_ptr<service> of) {
+  return std::make_shared<transport>(std::move(of), std::make_shared<arrivals>());
+}
+
+}  // namespace gantry::http
