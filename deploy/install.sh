@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that Gantry builds and runs with; does nothing when all are there.
+# Needs root or sudo only when something is missing.
+set -euo pipefail
+
+packages=(
+  build-essential binutils cmake ninja-build ccache git ca-certificates curl jq
+  libboost1.81-dev libboost-filesystem1.81-dev libpistache-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
+  libsodium-dev libssl-dev libelf-dev libsqlite3-dev
+)
+# What the tests need beside that.
+test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang python3 openssl)
+[ "${1:-}" = "--tests" ] && packages+=("${test_packages[@]}")
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "install.sh: missing ${missing[*]}; run as root, or install sudo" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "Installing ${#missing[@]} packages: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,48 @@
+// The operations API of a host: health, metrics, and /admin for the command line and dashboards. JSON in and out.
+//
+//   GET  /health/live, /health/ready             200 or 503 with the checks
+//   GET  /metrics                                Prometheus text 0.0.4
+//   GET  /admin/plugins                          states and counts
+//   GET  /admin/topics                           partitions with their range and the lag of each group
+//   GET  /admin/events?topic=&from=&limit=       events as they were stored, and a cursor to go on with
+//   GET  /admin/trace/{correlation id}           every event of one request's way
+//   GET  /admin/sagas/{key}                      as the plugin that owns it describes it
+//   GET  /admin/dlq?plugin=                      parked events and jobs
+//   GET  /admin/dlq/{plugin}/{id}                one, with its body
+//   POST /admin/dlq/{plugin}/{id}/replay         handles the parked events of that one's key again, in order
+//   POST /admin/dlq/{plugin}/{id}/discard        deletes it
+//   POST /admin/replay/{plugin}/{topic}?from=    clears the projection and reads the topic again
+//
+// /admin answers only callers on this machine, unless the topology gives it a token.
+// Owned by app. Thread: any; work that waits runs on a thread of its own.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "bus/bus.hpp"
+#include "http/endpoint.hpp"
+#include "lifecycle/plugin_set.hpp"
+#include "observability/health.hpp"
+#include "observability/metrics.hpp"
+#include "topology/topology.hpp"
+
+namespace gantry::admin {
+
+class operations {
+ public:
+  operations(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
+             observability::registry& metrics, observability::health& checks);
+  ~operations();
+  operations(const operations&) = delete;
+  operations& operator=(const operations&) = delete;
+
+  bool serves(std::string_view path) const noexcept;
+  void answer(http::request&& in, http::responder&& out);
+
+ private:
+  class service;
+  std::unique_ptr<service> service_;
+};
+
+}  // namespace gantry::admin

@@ -1,0 +1,68 @@
+#include "admin/plugins.hpp"
+
+#include "admin/event_json.hpp"
+#include "runtime/instance.hpp"
+
+namespace gantry::admin {
+namespace {
+
+void append_list(std::string& out, std::string_view name, const std::vector<std::string>& items) {
+  out.append(",\"").append(name).append("\":[");
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i != 0) out += ',';
+    append_json_or_text(out, '"' + items[i] + '"');
+  }
+  out += ']';
+}
+
+void append_counts(std::string& out, const runtime::probe& counts) {
+  const auto add = [&](std::string_view name, const auto* counter) {
+    if (counter != nullptr) append_member(out, name, counter->value());
+  };
+  add("requests", counts.requests);
+  add("requestErrors", counts.request_errors);
+  add("eventsHandled", counts.events_in);
+  add("eventsEmitted", counts.events_out);
+  add("eventsDuplicate", counts.events_dropped);
+  add("eventErrors", counts.event_errors);
+  add("eventsParked", counts.events_parked);
+  add("transactions", counts.transactions);
+  add("jobsDone", counts.jobs_done);
+  add("jobErrors", counts.job_errors);
+}
+
+void append_row(std::string& out, const lifecycle::plugin_row& row) {
+  out += '{';
+  append_member(out, "id", row.id);
+  append_member(out, "version", row.version);
+  append_member(out, "generation", row.generation);
+  append_member(out, "state", row.state);
+  if (!row.error.empty()) append_member(out, "error", row.error);
+  append_member(out, "store", row.store);
+  append_member(out, "routes", row.routes);
+  append_list(out, "consumes", row.consumes);
+  append_list(out, "emits", row.emits);
+  append_member(out, "queue", row.counts.queue);
+  append_member(out, "timers", row.counts.timers);
+  append_member(out, "lag", row.counts.lag);
+  append_member(out, "parked", row.counts.parked);
+  append_member(out, "outboxBytes", row.counts.outbox_bytes);
+  if (!row.counts.blocked.empty()) append_member(out, "blocked", row.counts.blocked);
+}
+
+}  // namespace
+
+http::reply plugins(const lifecycle::plugin_set& set) {
+  std::string out = "{\"plugins\":[";
+  bool first = true;
+  for (const auto& row : set.rows()) {
+    if (!first) out += ',';
+    first = false;
+    append_row(out, row);
+    if (const auto running = set.find(row.id)) append_counts(out, running->counts);
+    out += '}';
+  }
+  return json_reply(out + "]}");
+}
+
+}  // namespace gantry::admin

@@ -1,0 +1,24 @@
+// One request to /admin, taken apart: the names in its path, and its query.
+// Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gantry::admin {
+
+struct question {
+  std::vector<std::string> names;  // what stands for the variable parts of the path, in order
+  std::vector<std::pair<std::string, std::string>> query;
+
+  // The first value of this name, or empty.
+  std::string_view asked(std::string_view name) const noexcept {
+    for (const auto& [key, text] : query)
+      if (key == name) return text;
+    return {};
+  }
+};
+
+}  // namespace gantry::admin

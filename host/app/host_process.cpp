@@ -1,0 +1,244 @@
+#include "app/host_process.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "admin/operations.hpp"
+#include "bus/local/local_bus.hpp"
+#include "http/endpoint.hpp"
+#include "observability/health.hpp"
+#include "observability/log.hpp"
+#include "observability/metrics.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace gantry::app {
+namespace {
+
+constexpr auto tick_every = std::chrono::milliseconds(20);
+
+// Splits "host:port"; the host may be in brackets.
+result<std::pair<std::string, std::uint16_t>> split_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return error{errc::invalid, "address " + text + ": expected host:port"};
+  auto host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  unsigned long port = 0;
+  try {
+    port = std::stoul(text.substr(colon + 1));
+  } catch (const std::exception&) {
+    port = 65'536;
+  }
+  if (port > 65'535) return error{errc::invalid, "address " + text + ": expected a port from 0 to 65535"};
+  return std::pair{host, static_cast<std::uint16_t>(port)};
+}
+
+class http_sink final : public runtime::reply_sink {
+ public:
+  explicit http_sink(http::responder&& to) : to_(std::move(to)) {}
+  void send(runtime::reply&& r) override {
+    http::reply out;
+    out.status = r.status;
+    out.body = std::move(r.body);
+    out.headers.reserve(r.headers.size());
+    for (auto& [name, text] : r.headers) out.headers.push_back({std::move(name), std::move(text)});
+    to_.send(std::move(out));
+  }
+
+ private:
+  http::responder to_;
+};
+
+class local_host final : public host_process {
+ public:
+  local_host(const topology::topology& model, host_options options)
+      : model_(model),
+        options_(std::move(options)),
+        lanes_(workers(options_.lane_workers, 3), "lane"),
+        requests_(workers(options_.request_workers, 2), 1024, "request"),
+        jobs_(4, 65'536, "job"),
+        callbacks_(2, 1024, "callback"),
+        router_(requests_, callbacks_, system_clock()) {}
+
+  ~local_host() override { drain_and_stop(std::chrono::milliseconds(0)); }
+
+  result<void> open() {
+    if (auto done = pick_host(); !done) return done;
+    if (auto done = open_bus(); !done) return done;
+    lifecycle::host_parts parts;
+    parts.model = &model_;
+    parts.host_name = options_.host;
+    parts.events = bus_.get();
+    parts.lanes = &lanes_;
+    parts.jobs = &jobs_;
+    parts.router = &router_;
+    parts.metrics = &metrics_;
+    parts.checks = &checks_;
+    parts.time = &system_clock();
+    parts.open_store = [this](const std::string& plugin) { return open_store(plugin); };
+    plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
+    checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
+    checks_.add(observability::health_kind::ready, "bus", [this] { return bus_->health(); });
+    admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_);
+    if (options_.serve_http)
+      if (auto done = open_endpoint(); !done) return done;
+    ticker_ = std::thread([this] { tick(); });
+    return plugins_->start();
+  }
+
+  std::string address() const override { return address_; }
+  lifecycle::plugin_set& plugins() override { return *plugins_; }
+  runtime::dispatcher& router() override { return router_; }
+
+  bool drain_and_stop(std::chrono::milliseconds at_most) override {
+    if (stopped_) return true;
+    stopped_ = true;
+    bool all = true;
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    if (endpoint_) {
+      endpoint_->stop_accepting();
+      while (endpoint_->in_progress() != 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      all = endpoint_->in_progress() == 0;
+    }
+    if (plugins_) {
+      const auto left = std::max(std::chrono::steady_clock::duration::zero(), until - std::chrono::steady_clock::now());
+      all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left)) && all;
+    }
+    {
+      const std::lock_guard lock(tick_mutex_);
+      ending_ = true;
+    }
+    tick_wake_.notify_all();
+    if (ticker_.joinable()) ticker_.join();
+    if (endpoint_) endpoint_->stop();
+    admin_.reset();
+    if (plugins_) plugins_->stop();
+    requests_.stop();
+    callbacks_.stop();
+    jobs_.stop();
+    lanes_.stop();
+    plugins_.reset();
+    bus_.reset();
+    return all;
+  }
+
+ private:
+  static std::size_t workers(std::size_t asked, std::size_t beside) {
+    if (asked != 0) return asked;
+    // Lanes sleep in fsync: more of them than processors keep the processors busy.
+    return std::max<std::size_t>(std::thread::hardware_concurrency(), 1) + beside;
+  }
+
+  result<void> pick_host() {
+    if (options_.host.empty()) {
+      if (model_.hosts.size() != 1)
+        return error{errc::invalid, "the topology has " + std::to_string(model_.hosts.size()) + " hosts: say which one with --host"};
+      options_.host = model_.hosts.begin()->first;
+    }
+    if (model_.hosts.contains(options_.host)) return {};
+    std::string known;
+    for (const auto& [name, settings] : model_.hosts) known += (known.empty() ? "" : ", ") + name;
+    return error{errc::not_found, "host " + options_.host + " is not in the topology; it has " + known};
+  }
+
+  result<void> open_bus() {
+    switch (*model_.bus.driver) {
+      case topology::bus_driver::local: break;
+      case topology::bus_driver::kafka:
+        return error{errc::unsupported, "bus.driver is kafka, which this build of gantry does not have: expected local"};
+    }
+    bus::local_bus_options o;
+    o.directory = *model_.bus.path;
+    o.sync_interval = *model_.bus.sync;
+    auto opened = bus::open_local_bus(o);
+    if (!opened) return opened.failure();
+    bus_ = std::move(*opened);
+    return {};
+  }
+
+  result<std::unique_ptr<store::store>> open_store(const std::string& plugin) {
+    const auto& settings = model_.stores.at(*model_.plugins.at(plugin).store);
+    switch (*settings.driver) {
+      case topology::store_driver::sqlite: break;
+      case topology::store_driver::postgres:
+        return error{errc::unsupported, "the store of " + plugin +
+                                            " is postgres, which this build of gantry does not have: expected sqlite"};
+    }
+    store::sqlite_options o;
+    o.file = topology::for_plugin(*settings.path, plugin);
+    o.promise = *settings.durability == topology::store_durability::power ? store::durability::power
+                                                                          : store::durability::process;
+    return store::open_sqlite_store(o);
+  }
+
+  result<void> open_endpoint() {
+    const auto& settings = model_.hosts.at(options_.host);
+    auto at = split_address(*settings.http);
+    if (!at) return at.failure();
+    http::endpoint_options o;
+    o.address = at->first;
+    o.port = options_.override_port ? options_.port_override : at->second;
+    o.max_body = *model_.limits.body;
+    o.max_headers = *model_.limits.headers;
+    auto opened = http::open_endpoint(o, [this](http::request&& in, http::responder&& out) {
+      if (admin_->serves(in.target)) {
+        admin_->answer(std::move(in), std::move(out));
+        return;
+      }
+      runtime::inbound request;
+      request.method = std::move(in.method);
+      request.path = std::move(in.target);
+      request.query = std::move(in.query);
+      request.body = std::move(in.body);
+      request.headers.reserve(in.headers.size());
+      for (auto& h : in.headers) request.headers.emplace_back(std::move(h.name), std::move(h.value));
+      router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
+    });
+    if (!opened) return opened.failure();
+    endpoint_ = std::move(*opened);
+    address_ = at->first + ":" + std::to_string(endpoint_->port());
+    return {};
+  }
+
+  void tick() {
+    std::unique_lock lock(tick_mutex_);
+    while (!tick_wake_.wait_for(lock, tick_every, [this] { return ending_; })) {
+      lock.unlock();
+      plugins_->tick();
+      lock.lock();
+    }
+  }
+
+  const topology::topology model_;
+  host_options options_;
+  observability::registry metrics_;
+  observability::health checks_;
+  std::unique_ptr<bus::bus> bus_;
+  runtime::worker_pool lanes_;
+  runtime::request_pool requests_;
+  runtime::request_pool jobs_;
+  runtime::request_pool callbacks_;
+  runtime::dispatcher router_;
+  std::unique_ptr<lifecycle::plugin_set> plugins_;
+  std::unique_ptr<admin::operations> admin_;
+  std::unique_ptr<http::endpoint> endpoint_;
+  std::string address_;
+  std::thread ticker_;
+  std::mutex tick_mutex_;
+  std::condition_variable tick_wake_;
+  bool ending_ = false;  // guarded by tick_mutex_
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+result<std::unique_ptr<host_process>> host_process::start(const topology::topology& model, const host_options& options) {
+  auto host = std::make_unique<local_host>(model, options);
+  if (auto done = host->open(); !done) return done.failure();
+  return std::unique_ptr<host_process>(std::move(host));
+}
+
+}  // namespace gantry::app

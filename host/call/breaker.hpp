@@ -1,0 +1,38 @@
+// A circuit breaker: after 5 failures in a row it opens for 30 s, then lets one attempt through.
+// Not thread-safe by itself. Time is steady microseconds.
+#pragma once
+
+#include <cstdint>
+
+namespace gantry::call {
+
+class breaker {
+ public:
+  static constexpr std::uint32_t failures_to_open = 5;
+  static constexpr std::int64_t open_us = 30'000'000;
+
+  // True when an attempt may be made now. After the pause only one is let through until it is reported.
+  bool allows(std::int64_t now_us) noexcept {
+    if (failures_ < failures_to_open) return true;
+    if (now_us < open_until_us_ || probing_) return false;
+    probing_ = true;
+    return true;
+  }
+  void succeeded() noexcept {
+    failures_ = 0;
+    probing_ = false;
+  }
+  void failed(std::int64_t now_us) noexcept {
+    probing_ = false;
+    if (++failures_ >= failures_to_open) open_until_us_ = now_us + open_us;
+  }
+  bool open(std::int64_t now_us) const noexcept { return failures_ >= failures_to_open && now_us < open_until_us_; }
+  std::int64_t opens_again_at_us() const noexcept { return open_until_us_; }
+
+ private:
+  std::uint32_t failures_ = 0;
+  std::int64_t open_until_us_ = 0;
+  bool probing_ = false;
+};
+
+}  // namespace gantry::call

@@ -1,0 +1,52 @@
+// The command line, a file for each subcommand. Exit codes: 0 ok, 1 failed, 2 usage.
+#pragma once
+
+#include <string>
+
+namespace gantry::cli {
+
+struct run_arguments {
+  std::string topology = "config/topology.yaml";
+  std::string host;
+  std::string log_level = "info";
+  bool json = false;
+  long drain_timeout_ms = 30'000;
+};
+// Runs a host until SIGTERM or SIGINT; drains.
+int run(const run_arguments& arguments);
+
+struct file_arguments {
+  std::string topology = "config/topology.yaml";
+  bool json = false;
+};
+int validate(const file_arguments& arguments);
+int graph(const file_arguments& arguments, const std::string& format);
+int inspect(const std::string& file, bool json);
+
+// These speak to a running host: `host` is an address, or empty for the first host of the topology.
+struct remote_arguments {
+  std::string topology = "config/topology.yaml";
+  std::string address;
+  std::string token;
+  bool json = false;
+};
+struct tail_arguments {
+  std::string topic;  // empty: all
+  std::string type;
+  std::string key;
+  std::string correlation_id;
+  std::string from = "end";  // end or start
+  bool follow = true;
+};
+int tail(const remote_arguments& remote, const tail_arguments& arguments);
+int trace(const remote_arguments& remote, const std::string& correlation_id);
+int dlq_list(const remote_arguments& remote, const std::string& plugin);
+int dlq_show(const remote_arguments& remote, const std::string& plugin, const std::string& id);
+int dlq_act(const remote_arguments& remote, const std::string& plugin, const std::string& id, const std::string& action);
+int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
+           bool accept_gap);
+
+// Parses and dispatches.
+int main(int argc, char** argv);
+
+}  // namespace gantry::cli

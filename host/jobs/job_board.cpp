@@ -1,0 +1,366 @@
+#include "jobs/job_board.hpp"
+
+#include <algorithm>
+
+#include "base/uuid.hpp"
+#include "observability/log.hpp"
+#include "runtime/context.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/lane.hpp"
+#include "runtime/text.hpp"
+#include "runtime/values.hpp"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr std::int64_t first_pause_us = 100'000;
+constexpr std::int64_t longest_pause_us = 30'000'000;
+constexpr std::int64_t claimed_at_once = 256;
+
+gantry_job describe(const ready_job& job, const job_kind& kind, std::int64_t deadline_us) {
+  gantry_job out{};
+  out.struct_size = sizeof out;
+  out.attempt = job.attempt;
+  out.id = str(job.id);
+  out.kind = str(kind.name);
+  out.key = str(job.key);
+  out.payload = str(job.payload);
+  out.due_us = job.due_us;
+  out.deadline_us = deadline_us;
+  out.correlation_id = str(job.correlation_id);
+  return out;
+}
+
+}  // namespace
+
+// Runs jobs of one kind until none is ready.
+class job_board::run_work final : public work {
+ public:
+  run_work(job_board& board, std::uint32_t kind) : board_(board), kind_(kind) {}
+  void run() override {
+    for (;;) {
+      ready_job job;
+      {
+        const std::lock_guard lock(board_.mutex_);
+        auto& k = board_.kinds_[kind_];
+        if (k.ready.empty() || board_.stopping_ || !k.breaker.allows(board_.clock_.steady_us())) {
+          --k.running;
+          --board_.running_;
+          board_.stopped_.notify_all();
+          return;
+        }
+        job = std::move(k.ready.front());
+        k.ready.pop_front();
+        --board_.ready_;
+      }
+      board_.run(std::move(job));
+    }
+  }
+
+ private:
+  job_board& board_;
+  const std::uint32_t kind_;
+};
+
+// Takes what a job's attempt has come to into the store.
+class job_end final : public write {
+ public:
+  job_end(job_board& board, ready_job job, gantry_status status, std::string result, std::string error)
+      : board_(board), job_(std::move(job)), status_(status), result_(std::move(result)), error_(std::move(error)) {}
+
+  cause why() const override { return {job_.correlation_id, job_.id, {}}; }
+
+  gantry_status run(gantry_tx& tx) override {
+    auto& owner = board_.owner_;
+    const auto& kind = owner.declared.jobs[job_.kind];
+    auto& session = *tx.db.session;
+    const gantry_value mine[] = {value(std::string_view(job_.id)), value(std::string_view(board_.token_))};
+    std::int64_t changes = 0;
+    const auto described = describe(job_, kind, tx.now_us);
+    if (status_ == GANTRY_OK) {
+      if (const auto s = session.exec("DELETE FROM gantry_job WHERE id = $1 AND token = $2", mine, &changes);
+          s != GANTRY_OK)
+        return fail(s, session.error_text());
+      if (changes == 0 || kind.on_done == nullptr) return GANTRY_OK;
+      return owner.guarded([&] { return kind.on_done(kind.user, &described, str(result_), &tx); }, "on_done");
+    }
+    if (status_ != GANTRY_REJECT && job_.attempt < kind.max_attempts) {
+      const gantry_value again[] = {mine[0], mine[1], value(wait_until_us), value(job_.attempt + 1),
+                                    value(std::string_view(error_))};
+      return session.exec(
+          "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND token = $2",
+          again, nullptr);
+    }
+    const gantry_value parked[] = {mine[0], mine[1], value(std::string_view(error_))};
+    if (const auto s = session.exec(
+            "UPDATE gantry_job SET state = 2, token = '', error = $3 WHERE id = $1 AND token = $2", parked, &changes);
+        s != GANTRY_OK)
+      return fail(s, session.error_text());
+    if (changes == 0 || kind.on_failed == nullptr) return GANTRY_OK;
+    return owner.guarded([&] { return kind.on_failed(kind.user, &described, str(error_), &tx); }, "on_failed");
+  }
+
+  void finished(bool committed, gantry_status status, std::string_view text) override {
+    if (!committed) {
+      // The store can't be written now; what the attempt has come to is kept and tried again.
+      board_.again(std::move(job_), status_, std::move(result_), std::move(error_));
+      return;
+    }
+    if (status == GANTRY_OK) {
+      if (status_ != GANTRY_OK && wait_until_us != 0) board_.noted_due(wait_until_us);
+      return;
+    }
+    // The result could not be taken: the attempt counts as failed, and the job runs again with its stable id.
+    board_.ended(std::move(job_), status == GANTRY_REJECT ? GANTRY_REJECT : GANTRY_RETRY, {}, std::string(text));
+  }
+
+  std::int64_t wait_until_us = 0;  // wall; of a further attempt
+
+ private:
+  job_board& board_;
+  ready_job job_;
+  const gantry_status status_;
+  std::string result_;
+  std::string error_;
+};
+
+// Claims what is due.
+class claim_write final : public write {
+ public:
+  explicit claim_write(job_board& board) : board_(board) {}
+
+  gantry_status run(gantry_tx& tx) override {
+    next_due_us_ = INT64_MAX;
+    auto& session = *tx.db.session;
+    const auto room = static_cast<std::int64_t>(board_.ready_max_) - static_cast<std::int64_t>(board_.backlog());
+    const gantry_value due[] = {value(tx.now_us), value(std::clamp<std::int64_t>(room, 0, claimed_at_once))};
+    store::cursor* rows = nullptr;
+    if (session.query("SELECT id, kind, key, payload, due, attempt, correlation FROM gantry_job"
+                      " WHERE state = 0 AND due <= $1 ORDER BY due LIMIT $2",
+                      due, &rows) != GANTRY_OK)
+      return fail(GANTRY_RETRY, session.error_text());
+    const auto first = tx.jobs.size();
+    while (rows->next() == GANTRY_OK) {
+      ready_job job;
+      const int kind = board_.owner_.find_job(text_at(*rows, 1));
+      if (kind < 0) continue;  // of a version that had more kinds: it stays until that kind is back
+      job.kind = static_cast<std::uint32_t>(kind);
+      job.id = text_at(*rows, 0);
+      job.key = text_at(*rows, 2);
+      job.payload = text_at(*rows, 3);
+      job.due_us = integer_at(*rows, 4);
+      job.attempt = static_cast<std::uint32_t>(integer_at(*rows, 5));
+      job.correlation_id = text_at(*rows, 6);
+      tx.jobs.push_back(std::move(job));
+    }
+    rows->close();
+    for (std::size_t i = first; i < tx.jobs.size(); ++i) {
+      const gantry_value claim[] = {value(std::string_view(tx.jobs[i].id)), value(std::string_view(board_.token_))};
+      if (session.exec("UPDATE gantry_job SET state = 1, token = $2 WHERE id = $1", claim, nullptr) != GANTRY_OK)
+        return fail(GANTRY_RETRY, session.error_text());
+    }
+    if (session.query("SELECT min(due) FROM gantry_job WHERE state = 0", {}, &rows) != GANTRY_OK)
+      return fail(GANTRY_RETRY, session.error_text());
+    gantry_value least{};
+    if (rows->next() == GANTRY_OK && rows->column(0, least) == GANTRY_OK && least.type == GANTRY_INT)
+      next_due_us_ = least.as.i;
+    rows->close();
+    return GANTRY_OK;
+  }
+
+  void finished(bool committed, gantry_status status, std::string_view) override {
+    board_.claiming_ = false;
+    board_.noted_due(committed && status == GANTRY_OK ? next_due_us_ : board_.clock_.wall_us() + 1'000'000);
+  }
+
+ private:
+  job_board& board_;
+  std::int64_t next_due_us_ = INT64_MAX;
+};
+
+job_board::job_board(instance& owner, request_pool& workers, const clock& time, std::size_t ready_max)
+    : owner_(owner), workers_(workers), clock_(time), ready_max_(ready_max), token_(new_uuid_string()) {
+  kinds_.resize(owner.declared.jobs.size());
+}
+
+job_board::~job_board() { stop(); }
+
+result<void> job_board::recover(store::session& session) {
+  if (session.begin() != GANTRY_OK ||
+      session.exec("UPDATE gantry_job SET state = 0, token = '' WHERE state = 1", {}, nullptr) != GANTRY_OK ||
+      session.commit() != GANTRY_OK)
+    return error{errc::io, "giving back claimed jobs: " + std::string(session.error_text())};
+  next_due_us_ = 0;
+  return {};
+}
+
+gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
+                                  std::int64_t at_us) {
+  if (tx.suppressed) return GANTRY_OK;
+  auto& session = *tx.db.session;
+  const auto& name = owner_.declared.jobs[kind].name;
+  if (!key.empty()) {
+    const gantry_value same[] = {value(std::string_view(name)), value(key)};
+    if (const auto s =
+            session.exec("DELETE FROM gantry_job WHERE kind = $1 AND key = $2 AND key <> '' AND state = 0", same, nullptr);
+        s != GANTRY_OK)
+      return fail(s, session.error_text());
+  }
+  const auto uuid = new_uuid(tx.now_us);
+  const std::string_view id(uuid.data(), uuid.size());
+  const bool now = at_us <= tx.now_us && backlog() + tx.jobs.size() < ready_max_;
+  const std::int64_t due = std::max(at_us, tx.now_us);
+  const gantry_value row[] = {value(id),
+                              value(std::string_view(name)),
+                              value(key),
+                              value(payload),
+                              value(due),
+                              value(std::int64_t{now ? 1 : 0}),
+                              value(now ? std::string_view(token_) : std::string_view()),
+                              value(tx.why.correlation_id)};
+  if (const auto s = session.exec(
+          "INSERT INTO gantry_job (id, kind, key, payload, due, attempt, state, token, correlation, error)"
+          " VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, '')",
+          row, nullptr);
+      s != GANTRY_OK)
+    return fail(s, session.error_text());
+  if (now) {
+    tx.jobs.push_back({kind, std::string(id), std::string(key), std::string(payload),
+                       std::string(tx.why.correlation_id), 1, due});
+  } else {
+    // Before the commit: at worst the lane looks once for nothing.
+    noted_due(due);
+  }
+  return GANTRY_OK;
+}
+
+gantry_status job_board::cancel(gantry_tx& tx, std::string_view kind, std::string_view key) {
+  const gantry_value which[] = {value(kind), value(key)};
+  std::int64_t changes = 0;
+  if (const auto s = tx.db.session->exec("DELETE FROM gantry_job WHERE kind = $1 AND key = $2 AND key <> '' AND state = 0",
+                                         which, &changes);
+      s != GANTRY_OK)
+    return fail(s, tx.db.session->error_text());
+  return changes != 0 ? GANTRY_OK : GANTRY_NOT_FOUND;
+}
+
+void job_board::start(std::vector<ready_job>&& jobs) {
+  std::vector<std::uint32_t> touched;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& job : jobs) {
+      if (std::find(touched.begin(), touched.end(), job.kind) == touched.end()) touched.push_back(job.kind);
+      kinds_[job.kind].ready.push_back(std::move(job));
+      ++ready_;
+    }
+  }
+  for (const auto kind : touched) pump(kind);
+}
+
+void job_board::pump(std::uint32_t kind) {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto& k = kinds_[kind];
+      // One worker takes many jobs; a second one pays when several wait.
+      const bool enough = k.running >= owner_.declared.jobs[kind].concurrency || k.ready.size() <= k.running;
+      if (stopping_ || k.ready.empty() || enough || k.breaker.open(clock_.steady_us())) return;
+      ++k.running;
+      ++running_;
+    }
+    std::unique_ptr<work> w = std::make_unique<run_work>(*this, kind);
+    if (!workers_.submit_always(w)) {
+      const std::lock_guard lock(mutex_);
+      --kinds_[kind].running;
+      --running_;
+      return;
+    }
+  }
+}
+
+void job_board::run(ready_job&& job) {
+  const auto& kind = owner_.declared.jobs[job.kind];
+  gantry_context context(owner_);
+  context.is_job = true;
+  context.why = {job.correlation_id, job.id, {}};
+  context.deadline_us = clock_.steady_us() + kind.timeout_us;
+  const auto described = describe(job, kind, clock_.wall_us() + kind.timeout_us);
+  const observability::work_scope scope({owner_.id(), owner_.generation(), job.correlation_id, kind.name});
+  fail(GANTRY_OK, {});
+  auto status = owner_.guarded([&] { return kind.run(kind.user, &described, &context); }, "job");
+  context.end_read();
+  std::string text;
+  if (status != GANTRY_OK) text = last_failure().empty() ? status_name(status) : std::string(last_failure());
+  {
+    const std::lock_guard lock(mutex_);
+    // A rejected job is an answer, not a sick counterpart.
+    if (status == GANTRY_OK || status == GANTRY_REJECT) {
+      kinds_[job.kind].breaker.succeeded();
+    } else {
+      kinds_[job.kind].breaker.failed(clock_.steady_us());
+    }
+  }
+  (status == GANTRY_OK ? owner_.counts.jobs_done : owner_.counts.job_errors)->add();
+  if (status != GANTRY_OK)
+    observability::log_warn("A job failed.", {{"plugin", owner_.id()},
+                                              {"job", kind.name},
+                                              {"id", job.id},
+                                              {"attempt", std::to_string(job.attempt)},
+                                              {"error", text}});
+  ended(std::move(job), status, std::move(context.result), std::move(text));
+}
+
+void job_board::ended(ready_job&& job, gantry_status status, std::string outcome, std::string error) {
+  std::int64_t wait = 0;
+  if (status != GANTRY_OK) {
+    const std::lock_guard lock(mutex_);
+    random_state_ = random_state_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    const std::int64_t bound =
+        std::min(longest_pause_us, first_pause_us << std::min<std::uint32_t>(job.attempt - 1, 20));
+    wait = static_cast<std::int64_t>((random_state_ >> 33) % static_cast<std::uint64_t>(bound)) + bound / 2;
+  }
+  auto end = std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
+  if (wait != 0) end->wait_until_us = clock_.wall_us() + wait;
+  std::unique_ptr<write> w = std::move(end);
+  // When the lane has ended, the row stays claimed, and the next process gives it back.
+  owner_.writer->enqueue_always(w);
+}
+
+void job_board::again(ready_job&& job, gantry_status status, std::string outcome, std::string error) {
+  std::unique_ptr<write> w =
+      std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
+  owner_.writer->enqueue_always(w);
+}
+
+void job_board::noted_due(std::int64_t due_us) {
+  auto seen = next_due_us_.load();
+  while (due_us < seen && !next_due_us_.compare_exchange_weak(seen, due_us)) {
+  }
+}
+
+std::size_t job_board::backlog() const {
+  const std::lock_guard lock(mutex_);
+  return ready_;
+}
+
+void job_board::tick() {
+  for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) pump(kind);
+  if (owner_.state() != phase::running || clock_.wall_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
+  if (claiming_.exchange(true)) return;
+  next_due_us_ = INT64_MAX;
+  std::unique_ptr<write> w = std::make_unique<claim_write>(*this);
+  if (!owner_.writer->enqueue_always(w)) claiming_ = false;
+}
+
+void job_board::stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  stopped_.wait(lock, [this] { return running_ == 0; });
+}
+
+std::size_t job_board::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_ + ready_;
+}
+
+}  // namespace gantry::runtime

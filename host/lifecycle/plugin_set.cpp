@@ -1,0 +1,375 @@
+#include "lifecycle/plugin_set.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <thread>
+
+#include "gantry/abi/handover.h"
+#include "jobs/job_board.hpp"
+#include "loader/inspect.hpp"
+#include "observability/log.hpp"
+#include "topology/json_schema.hpp"
+
+namespace gantry::lifecycle {
+namespace {
+
+using observability::log_error;
+using observability::log_info;
+using observability::log_warn;
+
+error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
+
+runtime::poison_policy poison_of(topology::poison_policy p) {
+  switch (p) {
+    case topology::poison_policy::park_key: return runtime::poison_policy::park_key;
+    case topology::poison_policy::skip: return runtime::poison_policy::skip;
+    case topology::poison_policy::halt: return runtime::poison_policy::halt;
+  }
+  return runtime::poison_policy::park_key;
+}
+
+// What an instance has declared, in the words of a manifest.
+loader::manifest account_of(const runtime::instance& i, const loader::manifest& promised) {
+  const auto normal = [](const std::string& schema) {
+    auto text = schema.empty() ? result<std::string>(std::string()) : loader::normal_json(schema);
+    return text ? *text : schema;
+  };
+  loader::manifest m;
+  // Which capabilities it needs is for the host to judge before it loads the file; nothing declares them again.
+  m.needs = promised.needs;
+  for (const char* offer : {GANTRY_HANDOVER_1})
+    if (i.plugin->struct_size >= sizeof(gantry_instance) && i.plugin->capability != nullptr &&
+        i.plugin->capability(i.plugin->self, offer) != nullptr)
+      m.offers.emplace_back(offer);
+  m.id = i.id();
+  const auto& d = i.declared;
+  for (const auto& r : d.routes) m.routes.push_back({r.method, r.pattern, r.idempotent});
+  for (const auto& s : d.subscriptions) {
+    const char* mode = s.observe != nullptr ? "observe" : s.on_batch != nullptr ? "batch" : "event";
+    m.consumes.push_back({s.topic, s.type, s.min_version, s.max_version, mode, s.latest ? "latest" : "earliest"});
+  }
+  for (const auto& r : d.replays) m.replays.push_back(r.topic);
+  for (const auto& e : d.emissions) m.emits.push_back({e.topic, e.type, e.version, normal(e.schema)});
+  m.calls = d.calls;
+  for (const auto& j : d.jobs) m.jobs.push_back(j.name);
+  for (const auto& t : d.timers) m.timers.push_back(t.name);
+  for (const auto& s : d.sagas) m.sagas.push_back(s.name);
+  m.config_schema = normal(d.config_schema);
+  for (const auto& s : d.migrations) m.migrations.push_back({s.number, s.name, s.driver, s.sha256});
+  return m;
+}
+
+}  // namespace
+
+plugin_set::plugin_set(host_parts parts) : parts_(std::move(parts)) {}
+
+plugin_set::~plugin_set() { stop(); }
+
+result<void> plugin_set::open_topics() {
+  for (const auto& [name, t] : parts_.model->topics) {
+    bus::topic_spec spec;
+    spec.name = name;
+    spec.partitions = static_cast<std::uint32_t>(*t.partitions);
+    spec.retention = std::chrono::duration_cast<std::chrono::milliseconds>(*t.retention);
+    spec.retention_bytes = *t.max_bytes;
+    spec.max_message = *t.max_message;
+    const auto id = parts_.events->open_topic(spec);
+    if (!id) return prefixed("topic " + name, id.failure());
+    topics_[name] = *id;
+    // Dead letters: one partition, so that an operator reads them in the order they died.
+    spec.name += ".dlq";
+    spec.partitions = 1;
+    spec.max_message += 64 * 1024;
+    const auto dead = parts_.events->open_topic(spec);
+    if (!dead) return prefixed("topic " + spec.name, dead.failure());
+    topics_[spec.name] = *dead;
+  }
+  return {};
+}
+
+result<void> plugin_set::start() {
+  if (auto done = open_topics(); !done) return done;
+  for (const auto& [id, settings] : parts_.model->plugins) {
+    const bool here = std::any_of(settings.hosts.begin(), settings.hosts.end(),
+                                  [&](const auto& h) { return *h == parts_.host_name; });
+    if (!here) continue;
+    auto e = std::make_unique<entry>();
+    e->id = id;
+    const std::lock_guard lock(mutex_);
+    entries_.push_back(std::move(e));
+  }
+  // First everybody declares and opens; the route table is complete before the first start() runs, because a start may
+  // already call others' data by event or request.
+  auto table = std::make_shared<runtime::route_table>();
+  for (auto& e : entries_) {
+    auto done = declare(*e);
+    if (done) done = table->add(e->running);
+    if (!done) {
+      e->error = done.failure().text;
+      e->running.reset();
+      log_error("A plugin was not loaded.", {{"plugin", e->id}, {"error", e->error}});
+    }
+  }
+  parts_.router->routes(table);
+  for (auto& e : entries_) {
+    if (!e->running) continue;
+    if (auto done = bring_up(*e); !done) {
+      e->error = done.failure().text;
+      e->running->state(runtime::phase::failed);
+      log_error("A plugin did not start.", {{"plugin", e->id}, {"error", e->error}});
+    }
+  }
+  for (auto& e : entries_) watch(*e);
+  return {};
+}
+
+// Plugin code that does not come back must not hold the host: it runs on a thread of its own, which is given up after a while.
+result<void> plugin_set::bounded(entry& e, const char* step, const std::function<result<void>()>& what) {
+  struct shared {
+    std::mutex mutex;
+    std::condition_variable over;
+    bool done = false;
+    result<void> end;
+  };
+  auto state = std::make_shared<shared>();
+  std::thread runner([state, what] {
+    auto end = what();
+    const std::lock_guard lock(state->mutex);
+    state->end = std::move(end);
+    state->done = true;
+    state->over.notify_one();
+  });
+  std::unique_lock lock(state->mutex);
+  if (state->over.wait_for(lock, parts_.start_timeout, [&] { return state->done; })) {
+    lock.unlock();
+    runner.join();
+    return state->end;
+  }
+  lock.unlock();
+  runner.detach();
+  e.abandoned = true;
+  return error{errc::timeout, e.id + ": " + step + " has not come back after " +
+                                  std::to_string(parts_.start_timeout.count()) + " ms"};
+}
+
+result<void> plugin_set::declare(entry& e) {
+  const auto& model = *parts_.model;
+  const auto& settings = model.plugins.at(e.id);
+  const auto library = topology::find_library(model, e.id, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
+  if (library.found.empty()) return error{errc::not_found, "no file " + *settings.library + ".so on plugin_path"};
+  std::vector<std::string> keys;
+  for (const auto& k : model.trust.keys) keys.push_back(*k);
+  auto trust = loader::make_trust(*model.trust.required, keys);
+  if (!trust) return trust.failure();
+  loader::load_options options;
+  options.state_dir = *model.state;
+  options.plugin_id = e.id;
+  options.generation = 1;
+  options.trust = *trust;
+  auto file = loader::load(library.found, options);
+  if (!file) return file.failure();
+  e.file = std::move(*file);
+  runtime::surroundings around;
+  around.time = parts_.time;
+  around.metrics = parts_.metrics;
+  around.calls = parts_.router;
+  around.topics = &topics_;
+  e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version, 1, around);
+  auto running = e.running;
+  const auto* entry_point = &e.file->entry();
+  if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); }); !done)
+    return done;
+  if (auto done = check_declared(e); !done) return done;
+
+  auto& i = *e.running;
+  i.config = settings.config.json;
+  if (!i.declared.config_schema.empty()) {
+    auto checked = topology::check_json(i.declared.config_schema, i.config);
+    if (!checked) return prefixed("config schema of " + e.id, checked.failure());
+    if (!checked->errors.empty()) {
+      const auto& wrong = checked->errors.front();
+      return error{errc::invalid, "config of " + e.id + " at " + wrong.pointer + ": expected " + wrong.expected};
+    }
+    i.config = std::move(checked->json);
+  }
+  for (auto& out : i.declared.emissions) {
+    const auto at = topics_.find(out.topic);
+    if (at == topics_.end())
+      return error{errc::not_found, e.id + " emits on topic " + out.topic + ", which the topology does not have"};
+    out.topic_id = at->second;
+    const auto& spec = parts_.events->topic(at->second);
+    out.partitions = spec.partitions;
+    out.max_message = spec.max_message;
+  }
+  return open_store(e);
+}
+
+result<void> plugin_set::check_declared(entry& e) const {
+  const auto differences = loader::compare(account_of(*e.running, e.file->promised()), e.file->promised());
+  if (differences.empty()) return {};
+  std::string text = e.id + ": what it declares differs from its manifest:";
+  for (const auto& d : differences) text += " " + d + ";";
+  text.pop_back();
+  return error{errc::invalid, text};
+}
+
+result<void> plugin_set::open_store(entry& e) {
+  auto opened = parts_.open_store(e.id);
+  if (!opened) return opened.failure();
+  auto& i = *e.running;
+  i.database = std::move(*opened);
+  auto migrated = i.database->migrate(i.declared.migrations);
+  if (!migrated) return prefixed("store of " + e.id, migrated.failure());
+  const auto& settings = parts_.model->plugins.at(e.id);
+  runtime::lane_options options;
+  options.batch_max = static_cast<std::size_t>(*settings.batch_max);
+  options.queue_max = static_cast<std::size_t>(*parts_.model->limits.requests);
+  options.outbox_max_bytes = *parts_.model->outbox_max_bytes;
+  options.parked_max = *parts_.model->limits.parked;
+  options.poison = poison_of(*settings.poison);
+  options.seed = static_cast<std::uint64_t>(parts_.time->steady_us());
+  i.jobs = std::make_unique<runtime::job_board>(i, *parts_.jobs, *parts_.time);
+  i.writer = std::make_unique<runtime::lane>(i, *i.database, *parts_.events, *parts_.time, *parts_.lanes, options);
+  return i.writer->open("/" + *parts_.model->name + "/" + e.id + "/");
+}
+
+result<void> plugin_set::bring_up(entry& e) {
+  auto running = e.running;
+  if (auto done = bounded(e, "start", [running] { return running->start(); }); !done) return done;
+  running->state(runtime::phase::running);
+  e.watching = std::make_unique<runtime::observers>(*running, *parts_.events, *parts_.lanes);
+  if (auto done = e.watching->open(); !done) return done;
+  return running->writer->consume(topology::group_of(*parts_.model, e.id));
+}
+
+void plugin_set::watch(entry& e) {
+  const auto* const at = &e;
+  parts_.checks->add(observability::health_kind::ready, e.id, [at]() -> result<void> {
+    if (!at->error.empty()) return error{errc::unavailable, at->error};
+    return at->running->health();
+  });
+  if (!e.running || !e.running->writer) return;
+  auto* const lane = e.running->writer.get();
+  const auto owner = e.running->metrics_owner;
+  auto& m = *parts_.metrics;
+  const auto gauge = [&](const char* name, const char* help, auto read) {
+    if (const auto done = m.watch(observability::metric_type::gauge, name, help, {{"plugin", e.id}}, read, owner); !done)
+      log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
+  };
+  gauge("gantry_consumer_lag", "Events on the plugin's topics that it has not handled.",
+        [lane] { return static_cast<double>(lane->count().lag); });
+  gauge("gantry_write_queue", "Writes that wait for the write lane.",
+        [lane] { return static_cast<double>(lane->count().queue); });
+  gauge("gantry_outbox_bytes", "Bytes of committed events that the bus has not acknowledged.",
+        [lane] { return static_cast<double>(lane->count().outbox_bytes); });
+  gauge("gantry_parked_events", "Events parked in the plugin's store.",
+        [lane] { return static_cast<double>(lane->count().parked); });
+}
+
+void plugin_set::tick() {
+  const std::lock_guard lock(mutex_);
+  for (auto& e : entries_) {
+    if (!e->running || !e->running->writer || e->running->state() == runtime::phase::failed) continue;
+    e->running->writer->tick();
+    if (e->running->jobs) e->running->jobs->tick();
+  }
+}
+
+bool plugin_set::drain(std::chrono::milliseconds at_most) {
+  std::vector<entry*> live;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& e : entries_)
+      if (e->running && e->running->writer && e->running->state() == runtime::phase::running) live.push_back(e.get());
+  }
+  for (auto* e : live) {
+    e->watching->close();
+    e->running->writer->stop_events();
+  }
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  const auto busy = [&] {
+    return std::any_of(live.begin(), live.end(), [](const entry* e) {
+      return e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->running() != 0;
+    });
+  };
+  while (busy()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    for (auto* e : live) e->running->writer->tick();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+void plugin_set::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  std::vector<std::unique_ptr<entry>> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    entries.swap(entries_);
+  }
+  parts_.router->routes(std::make_shared<const runtime::route_table>());
+  for (auto& e : entries) parts_.checks->remove(observability::health_kind::ready, e->id);
+  for (auto& e : entries) {
+    if (e->abandoned) {
+      // A thread is somewhere in its code: nothing of it can be taken away.
+      static_cast<void>(e.release());
+      continue;
+    }
+    if (!e->running) continue;
+    auto& i = *e->running;
+    const bool ran = i.state() == runtime::phase::running;
+    i.state(runtime::phase::stopping);
+    e->watching.reset();
+    if (i.writer) i.writer->stop_events();
+    if (i.jobs) i.jobs->stop();
+    if (i.writer) i.writer->close();
+    if (ran) i.stop();
+    i.jobs.reset();
+    i.writer.reset();
+    i.database.reset();
+  }
+  for (auto& e : entries) {
+    if (!e) continue;
+    e->running.reset();
+    if (!e->file) continue;
+    const auto report = e->file->unload();
+    if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", e->id}, {"reason", report.why}});
+  }
+}
+
+std::vector<plugin_row> plugin_set::rows() const {
+  std::vector<plugin_row> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& e : entries_) {
+    plugin_row row;
+    row.id = e->id;
+    row.error = e->error;
+    row.state = "failed";
+    if (e->running) {
+      const auto& i = *e->running;
+      row.version = i.version();
+      row.state = runtime::to_string(i.state());
+      row.routes = i.declared.routes.size();
+      row.generation = i.generation();
+      const auto note = [](std::vector<std::string>& to, const std::string& name) {
+        if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(name);
+      };
+      for (const auto& s : i.declared.subscriptions) note(row.consumes, s.topic);
+      for (const auto& m : i.declared.emissions) note(row.emits, m.topic);
+      if (i.database) row.store = i.database->describe();
+      if (i.writer) row.counts = i.writer->count();
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+std::shared_ptr<runtime::instance> plugin_set::find(const std::string& plugin) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& e : entries_)
+    if (e->id == plugin) return e->running;
+  return nullptr;
+}
+
+}  // namespace gantry::lifecycle

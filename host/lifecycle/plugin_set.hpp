@@ -1,0 +1,111 @@
+// The plugins of one host, from file to retirement: loads, checks against the manifest, opens stores, starts, drains.
+// A plugin that fails is named, reported and left out; the others run.
+// Owned by app. Thread: main, but for what says otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "bus/bus.hpp"
+#include "loader/module.hpp"
+#include "observability/health.hpp"
+#include "observability/metrics.hpp"
+#include "runtime/dispatcher.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/lane.hpp"
+#include "runtime/observers.hpp"
+#include "runtime/request_pool.hpp"
+#include "runtime/worker_pool.hpp"
+#include "store/store.hpp"
+#include "topology/topology.hpp"
+
+namespace gantry::lifecycle {
+
+// Opens the store of a plugin, by the driver that the topology names.
+using store_factory = std::function<result<std::unique_ptr<store::store>>(const std::string& plugin)>;
+
+// What the plugins of a host share. Outlives the set.
+struct host_parts {
+  const topology::topology* model = nullptr;
+  std::string host_name;
+  bus::bus* events = nullptr;
+  runtime::worker_pool* lanes = nullptr;
+  runtime::request_pool* jobs = nullptr;
+  runtime::dispatcher* router = nullptr;
+  observability::registry* metrics = nullptr;
+  observability::health* checks = nullptr;
+  const clock* time = nullptr;
+  store_factory open_store;
+  std::chrono::milliseconds start_timeout{30'000};  // of create, setup and start together
+};
+
+struct plugin_row {
+  std::string id;
+  std::string version;
+  std::string state;
+  std::string error;  // empty unless failed
+  std::string store;
+  std::size_t routes = 0;
+  std::vector<std::string> consumes;
+  std::vector<std::string> emits;
+  runtime::lane_counts counts;
+  std::uint64_t generation = 1;
+};
+
+class plugin_set {
+ public:
+  explicit plugin_set(host_parts parts);
+  ~plugin_set();
+  plugin_set(const plugin_set&) = delete;
+  plugin_set& operator=(const plugin_set&) = delete;
+
+  // Opens the topology's topics, then loads and starts every plugin of this host. Fails only for what concerns all; a plugin's own
+  // failure is in its row.
+  result<void> start();
+
+  // No new requests or events; returns when what is in progress has ended or the time is over. False: something did not end.
+  bool drain(std::chrono::milliseconds at_most);
+  // Stops and unloads everything.
+  void stop();
+
+  // Lets time pass: timers, due jobs, pauses. Called every few milliseconds by a thread of its own. [any]
+  void tick();
+
+  std::vector<plugin_row> rows() const;                                        // [any]
+  std::shared_ptr<runtime::instance> find(const std::string& plugin) const;    // null: not here, or failed [any]
+  const runtime::topic_directory& topics() const noexcept { return topics_; }  // [any], after start
+
+ private:
+  struct entry {
+    std::string id;
+    std::unique_ptr<loader::module> file;
+    std::shared_ptr<runtime::instance> running;
+    std::unique_ptr<runtime::observers> watching;
+    std::string error;
+    bool abandoned = false;  // hangs in plugin code: kept, never destroyed
+  };
+
+  result<void> open_topics();
+  result<void> bring_up(entry& e);
+  result<void> declare(entry& e);
+  result<void> check_declared(entry& e) const;
+  result<void> open_store(entry& e);
+  result<void> bounded(entry& e, const char* step, const std::function<result<void>()>& what);
+  void watch(entry& e);
+
+  const host_parts parts_;
+  runtime::topic_directory topics_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<entry>> entries_;  // guarded by mutex_
+  bool stopped_ = false;
+};
+
+}  // namespace gantry::lifecycle

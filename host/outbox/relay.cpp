@@ -1,0 +1,201 @@
+#include "outbox/relay.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "outbox/row.hpp"
+
+namespace gantry::outbox {
+namespace {
+
+constexpr std::int64_t first_pause_us = 50'000;
+constexpr std::int64_t longest_pause_us = 5'000'000;
+constexpr std::int64_t rows_at_once = 64;
+
+gantry_value integer(std::uint64_t v) {
+  gantry_value out{};
+  out.type = GANTRY_INT;
+  out.as.i = static_cast<std::int64_t>(v);
+  return out;
+}
+
+}  // namespace
+
+relay::relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake)
+    : bus_(to), clock_(time), topics_(std::move(topics)), wake_(std::move(wake)) {}
+
+relay::~relay() = default;
+
+result<void> relay::recover(store::session& session, std::uint64_t highest) {
+  highest_ = highest;
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT min(id), sum(length(bytes)) FROM gantry_outbox", {}, &rows) != GANTRY_OK)
+    return error{errc::io, "reading the outbox: " + std::string(session.error_text())};
+  gantry_value first{};
+  gantry_value bytes{};
+  const bool some = rows->next() == GANTRY_OK && rows->column(0, first) == GANTRY_OK && first.type == GANTRY_INT &&
+                    rows->column(1, bytes) == GANTRY_OK;
+  const std::uint64_t lowest = some ? static_cast<std::uint64_t>(first.as.i) : highest + 1;
+  const auto waiting = some ? static_cast<std::uint64_t>(bytes.as.i) : 0;
+  rows->close();
+  acknowledged_ = lowest - 1;
+  handed_ = lowest - 1;
+  pending_bytes_ = waiting;
+  behind_ = some;
+  if (!open_producer()) behind_ = true;
+  return {};
+}
+
+bool relay::open_producer() {
+  producer_.reset();
+  broken_ = false;
+  auto opened = bus_.open_producer(*this);
+  if (!opened) {
+    fall_behind(opened.failure());
+    return false;
+  }
+  producer_ = std::move(*opened);
+  return true;
+}
+
+void relay::fall_behind(const error& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    last_error_ = why.text;
+    in_flight_.clear();
+    in_flight_from_ = 0;
+  }
+  producer_.reset();
+  handed_ = acknowledged_.load();
+  pause_us_ = std::clamp(pause_us_ * 2, first_pause_us, longest_pause_us);
+  retry_at_us_ = clock_.steady_us() + pause_us_;
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  behind_ = true;
+}
+
+void relay::committed(std::uint64_t id, std::span<const bus::batch> batches, std::size_t bytes) {
+  highest_ = id;
+  pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (broken_.exchange(false)) fall_behind({errc::unavailable, last_error()});
+  if (behind_) return;
+  {
+    // Before the append, so that an acknowledgement finds it.
+    const std::lock_guard lock(mutex_);
+    in_flight_.push_back({id, bytes});
+  }
+  if (auto done = producer_->append(id, batches); !done) {
+    fall_behind(done.failure());
+    return;
+  }
+  handed_ = id;
+  ++appended_;
+}
+
+bool relay::wants_catch_up() const {
+  if (broken_.load(std::memory_order_acquire)) return true;
+  return behind_ && clock_.steady_us() >= retry_at_us_;
+}
+
+void relay::catch_up(store::session& session) {
+  if (broken_.exchange(false)) {
+    fall_behind({errc::unavailable, last_error()});
+    return;
+  }
+  if (!producer_ && !open_producer()) return;
+  const gantry_value params[] = {integer(handed_), integer(rows_at_once)};
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT id, bytes, source FROM gantry_outbox WHERE id > $1 ORDER BY id LIMIT $2", params, &rows) != GANTRY_OK) {
+    fall_behind({errc::io, "reading the outbox: " + std::string(session.error_text())});
+    return;
+  }
+  std::int64_t seen = 0;
+  std::vector<bus::batch> batches;
+  error failure;
+  bool good = true;
+  while (good && rows->next() == GANTRY_OK) {
+    gantry_value id{};
+    gantry_value bytes{};
+    gantry_value source{};
+    if (rows->column(0, id) != GANTRY_OK || rows->column(1, bytes) != GANTRY_OK || rows->column(2, source) != GANTRY_OK)
+      break;
+    auto parts = read_parts({bytes.as.s.ptr, bytes.as.s.len});
+    if (!parts) {
+      failure = parts.failure();
+      good = false;
+      break;
+    }
+    batches.clear();
+    for (const part& p : *parts) {
+      auto topic = topics_(p.topic);
+      if (!topic) {
+        failure = topic.failure();
+        good = false;
+        break;
+      }
+      batches.push_back({{*topic, p.partition}, p.count, {source.as.s.ptr, source.as.s.len}, p.records});
+    }
+    if (!good) break;
+    const auto ticket = static_cast<std::uint64_t>(id.as.i);
+    {
+      const std::lock_guard lock(mutex_);
+      in_flight_.push_back({ticket, bytes.as.s.len});
+    }
+    if (auto done = producer_->append(ticket, batches); !done) {
+      failure = done.failure();
+      good = false;
+      break;
+    }
+    handed_ = ticket;
+    ++appended_;
+    ++seen;
+  }
+  rows->close();
+  if (!good) {
+    fall_behind(failure);
+    return;
+  }
+  pause_us_ = 0;
+  if (seen < rows_at_once) {
+    handed_ = highest_;
+    behind_ = false;
+  }
+}
+
+void relay::acknowledged(std::uint64_t ticket) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t bytes = 0;
+    while (in_flight_from_ < in_flight_.size() && in_flight_[in_flight_from_].id <= ticket)
+      bytes += in_flight_[in_flight_from_++].bytes;
+    if (in_flight_from_ == in_flight_.size()) {
+      in_flight_.clear();
+      in_flight_from_ = 0;
+    } else if (in_flight_from_ > 4096) {
+      in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(in_flight_from_));
+      in_flight_from_ = 0;
+    }
+    pending_bytes_.fetch_sub(std::min(bytes, pending_bytes_.load()), std::memory_order_relaxed);
+    if (ticket > acknowledged_.load(std::memory_order_relaxed)) acknowledged_.store(ticket, std::memory_order_release);
+  }
+  wake_();
+}
+
+void relay::failed(std::uint64_t, const error& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    last_error_ = why.text;
+  }
+  broken_.store(true, std::memory_order_release);
+  wake_();
+}
+
+relay::counts relay::count() const {
+  return {appended_, acknowledged_through(), failures_.load(), pending_bytes()};
+}
+
+std::string relay::last_error() const {
+  const std::lock_guard lock(mutex_);
+  return last_error_;
+}
+
+}  // namespace gantry::outbox

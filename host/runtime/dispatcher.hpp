@@ -1,0 +1,83 @@
+// Brings requests to plugins: over HTTP from outside, and as calls from plugin to plugin.
+//
+// A request from outside runs on a request worker; when its handler answers by a write, the write lane takes over and the worker is
+// free. A local call runs on the caller's own thread: one function call through the route table.
+//
+// Owned by app. Thread: any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "call/breaker.hpp"
+#include "gantry/abi/call.h"
+#include "runtime/reply.hpp"
+#include "runtime/request_pool.hpp"
+#include "runtime/router.hpp"
+
+struct gantry_context;
+
+namespace gantry::runtime {
+
+struct inbound {
+  std::string method;
+  std::string path;   // as sent, percent-encoded, without the query
+  std::string query;  // as sent, without '?'
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;
+  std::string principal;  // who asks, once that was checked; scopes idempotency keys
+};
+
+// Where a reply goes; called once, on any thread, and must not block.
+class reply_sink {
+ public:
+  virtual ~reply_sink() = default;
+  virtual void send(reply&& r) = 0;
+};
+
+inline constexpr std::int64_t default_timeout_us = 30'000'000;
+
+class dispatcher {
+ public:
+  dispatcher(request_pool& workers, request_pool& callbacks, const clock& time);
+
+  // Changes what is reachable from the next request on.
+  void routes(std::shared_ptr<const route_table> table);
+  std::shared_ptr<const route_table> routes() const { return table_.load(); }
+
+  // Answers through the sink, also when nothing answers here (404, 405, 503).
+  void submit(inbound&& in, std::unique_ptr<reply_sink> sink);
+
+  // gantry_call_1::call for a call that begins in `context`.
+  gantry_status call(gantry_context& context, const gantry_call& request, gantry_call_reply& out);
+  // gantry_call_1::call_async.
+  gantry_status call_async(instance& from, const gantry_call& request,
+                           void (*done)(void*, gantry_status, const gantry_call_reply*), void* user);
+  static void release(gantry_call_reply& reply) noexcept;
+
+ private:
+  class request_work;
+  class request_write;
+  class request_turn;
+
+  gantry_status call_from(instance& from, const gantry_call& request, std::int64_t caller_deadline_us,
+                          std::string_view correlation_id, std::string_view traceparent, gantry_call_reply& out);
+
+  request_pool& workers_;
+  request_pool& callbacks_;
+  const clock& clock_;
+  std::atomic<std::shared_ptr<const route_table>> table_;
+  std::mutex breakers_mutex_;
+  std::unordered_map<std::string, call::breaker> breakers_;  // by plugin; guarded
+  std::atomic<std::uint32_t> troubled_{0};                   // breakers that have counted a failure
+};
+
+}  // namespace gantry::runtime

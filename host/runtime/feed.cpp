@@ -1,0 +1,168 @@
+#include "runtime/feed.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "runtime/values.hpp"
+
+namespace gantry::runtime {
+namespace {
+constexpr std::size_t fetch_bytes = 1024 * 1024;
+}
+
+feed::feed(bus::partition_id place, std::string topic_name, bus::consumer& from, std::string bus_id,
+           std::size_t batch_max)
+    : where(place), topic(std::move(topic_name)), consumer_(from), bus_id_(std::move(bus_id)), batch_max_(batch_max) {}
+
+std::string feed::encode_sources() const {
+  std::string out;
+  for (const auto& s : sources_) out.append(std::to_string(s.tentative)).append(" ").append(s.name).append("\n");
+  return out;
+}
+
+void feed::decode_sources(std::string_view text) {
+  sources_.clear();
+  last_source_ = 0;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    source s;
+    const auto [end, code] = std::from_chars(line.data(), line.data() + line.size(), s.last);
+    if (code != std::errc{} || end == line.data() + line.size()) continue;
+    s.name.assign(end + 1, line.data() + line.size());
+    s.tentative = s.last;
+    sources_.push_back(std::move(s));
+  }
+}
+
+result<void> feed::load(store::session& session, bool latest) {
+  const gantry_value key[] = {value(std::string_view(topic)), value(where.partition), value(std::string_view(bus_id_))};
+  store::cursor* rows = nullptr;
+  // Newest first: of another bus only what was seen of each source still counts.
+  if (session.query("SELECT next, epoch, replay_end, sources, bus FROM gantry_position WHERE topic = $1 AND part = $2"
+                    " ORDER BY CASE WHEN bus = $3 THEN 0 ELSE 1 END",
+                    key, &rows) != GANTRY_OK)
+    return error{errc::io, "reading the position of " + topic + ": " + std::string(session.error_text())};
+  const bool found = rows->next() == GANTRY_OK;
+  bool here = false;
+  if (found) {
+    decode_sources(text_at(*rows, 3));
+    here = text_at(*rows, 4) == bus_id_;
+    if (here) {
+      next_ = static_cast<std::uint64_t>(integer_at(*rows, 0));
+      epoch_ = static_cast<std::uint64_t>(integer_at(*rows, 1));
+      replay_end_ = static_cast<std::uint64_t>(integer_at(*rows, 2));
+    }
+  }
+  rows->close();
+  if (!here) {
+    const auto range = consumer_.range(where);
+    if (!range) return range.failure();
+    next_ = latest && !found ? range->end : range->start;
+    const std::string sources = encode_sources();
+    const gantry_value row[] = {value(std::string_view(bus_id_)), value(std::string_view(topic)), value(where.partition),
+                                value(next_.load()), value(std::string_view(sources))};
+    if (session.exec("INSERT INTO gantry_position (bus, topic, part, next, epoch, replay_end, sources)"
+                     " VALUES ($1, $2, $3, $4, 0, 0, $5)",
+                     row, nullptr) != GANTRY_OK)
+      return error{errc::io, "writing the position of " + topic + ": " + std::string(session.error_text())};
+  }
+  saved_next_ = next_;
+  fetch_from_ = next_;
+  return {};
+}
+
+result<bool> feed::fill() {
+  if (at_ < fetched_.records.size()) return true;
+  if (!available.exchange(false)) return false;
+  fetched_.records.clear();
+  at_ = 0;
+  auto done = consumer_.fetch(where, fetch_from_, batch_max_, fetch_bytes, fetched_);
+  if (!done) return done.failure();
+  if (fetched_.records.empty()) {
+    // A jump of the log (an unsynced tail that was lost) is passed without records.
+    if (fetched_.next > fetch_from_) fetch_from_ = fetched_.next;
+    if (fetched_.more) available = true;
+    return false;
+  }
+  fetch_from_ = fetched_.next;
+  if (fetched_.more) available = true;
+  return true;
+}
+
+void feed::begin_batch() noexcept {
+  for (auto& s : sources_) s.tentative = s.last;
+}
+
+bool feed::is_new(const bus::record& r) {
+  if (r.sequence == 0 || replaying(r)) return true;
+  if (last_source_ >= sources_.size() || sources_[last_source_].name != r.source) {
+    last_source_ = static_cast<std::size_t>(
+        std::find_if(sources_.begin(), sources_.end(), [&](const source& s) { return s.name == r.source; }) -
+        sources_.begin());
+    if (last_source_ == sources_.size()) sources_.push_back({std::string(r.source), 0, 0});
+  }
+  auto& s = sources_[last_source_];
+  if (r.sequence <= s.tentative) return false;
+  s.tentative = r.sequence;
+  return true;
+}
+
+gantry_status feed::save(store::session& session, std::size_t count) {
+  const std::uint64_t next = count == 0 ? next_.load() : fetched_.records[at_ + count - 1].offset + 1;
+  const std::string sources = encode_sources();
+  const gantry_value params[] = {value(next), value(std::string_view(sources)), value(std::string_view(bus_id_)),
+                                 value(std::string_view(topic)), value(where.partition), value(saved_next_),
+                                 value(epoch_)};
+  std::int64_t changes = 0;
+  const auto status = session.exec(
+      "UPDATE gantry_position SET next = $1, sources = $2 WHERE bus = $3 AND topic = $4 AND part = $5 AND next = $6"
+      " AND epoch = $7",
+      params, &changes);
+  if (status != GANTRY_OK) return status;
+  return changes == 1 ? GANTRY_OK : GANTRY_CONFLICT;
+}
+
+void feed::taken(std::size_t count, bool saved) {
+  if (count != 0) {
+    next_ = fetched_.records[at_ + count - 1].offset + 1;
+    at_ += count;
+  }
+  for (auto& s : sources_) s.last = s.tentative;
+  if (saved) {
+    saved_next_ = next_;
+    unsaved_ = 0;
+    consumer_.committed(where, next_);
+  } else {
+    unsaved_ += count;
+  }
+}
+
+gantry_status feed::rewind(store::session& session, std::uint64_t next, std::uint64_t replay_end, bool forget_sources) {
+  const std::string sources = forget_sources ? std::string() : encode_sources();
+  const gantry_value params[] = {value(next),
+                                 value(replay_end),
+                                 value(std::string_view(sources)),
+                                 value(std::string_view(bus_id_)),
+                                 value(std::string_view(topic)),
+                                 value(where.partition)};
+  return session.exec("UPDATE gantry_position SET next = $1, replay_end = $2, sources = $3, epoch = epoch + 1"
+                      " WHERE bus = $4 AND topic = $5 AND part = $6",
+                      params, nullptr);
+}
+
+void feed::rewound(std::uint64_t next, std::uint64_t replay_end) {
+  next_ = next;
+  saved_next_ = fetch_from_ = next;
+  replay_end_ = replay_end;
+  ++epoch_;
+  unsaved_ = 0;
+  fetched_.records.clear();
+  at_ = 0;
+  attempts = 0;
+  park_head = false;
+  halted.clear();
+  available = true;
+}
+
+}  // namespace gantry::runtime

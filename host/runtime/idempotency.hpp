@@ -1,0 +1,91 @@
+// Replies to requests with an Idempotency-Key, kept for 24 hours in the plugin's store in the transaction of their effect.
+//
+// One row holds the replies of a whole batch, in the order of time, and an hour's rows go together: keeping a reply costs
+// a few hundred bytes at the end of a table, whatever the keys look like. Which row has a key is known in memory: 16 bytes a key,
+// read back at the start from the rows' small `keys` column.
+// Owned by a lane. Thread: the lane's, but for begin() and end().
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "runtime/reply.hpp"
+#include "store/store.hpp"
+
+namespace gantry::runtime {
+
+inline constexpr std::string_view idempotency_schema =
+    "CREATE TABLE IF NOT EXISTS gantry_idempotency (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, keys BLOB NOT NULL,"
+    " replies BLOB NOT NULL);";
+
+struct idempotency_key {
+  std::uint64_t high = 0;  // of the principal, the method, the path and the key
+  std::uint64_t low = 0;
+  std::uint64_t body = 0;  // of the request's body
+  friend auto operator<=>(const idempotency_key&, const idempotency_key&) = default;
+};
+
+idempotency_key make_idempotency_key(std::string_view principal, std::string_view method, std::string_view path,
+                                     std::string_view key, std::string_view body);
+
+class idempotency {
+ public:
+  enum class found { nothing, same, other_body };
+
+  result<void> load(store::session& session, std::int64_t wall_us);
+
+  // Marks a key as being worked on; false when it is already. [any]
+  bool begin(const idempotency_key& key);
+  void end(const idempotency_key& key);
+
+  // Looks a key up, among what was stored and what this batch keeps. `same`: `out` is the stored reply.
+  found find(store::session& session, const idempotency_key& key, reply& out) const;
+
+  // Keeps a reply with this batch.
+  void keep(const idempotency_key& key, const reply& r);
+  std::size_t kept() const noexcept { return batch_.size(); }
+  void back_to(std::size_t kept) { batch_.resize(kept); }
+
+  // Writes the batch's row, if there is anything to keep.
+  gantry_status write(store::session& session, std::int64_t wall_us);
+  void committed();
+  void begin_batch();
+
+  // Deletes what is older than 24 hours.
+  gantry_status expire(store::session& session, std::int64_t wall_us);
+  bool wants_expiry(std::int64_t wall_us) const;
+  void expired(std::int64_t wall_us);
+
+ private:
+  struct entry {
+    idempotency_key key;
+    std::string text;  // the encoded reply
+  };
+  // Open addressing; a slot is empty when row is 0.
+  struct place {
+    std::uint64_t print = 0;
+    std::uint64_t row = 0;  // 48 bits of row id, 16 bits of index
+  };
+  struct hour_index {
+    std::int64_t hour = 0;
+    std::vector<place> places;
+    std::size_t used = 0;
+    void add(std::uint64_t print, std::uint64_t row);
+  };
+  hour_index& index_of(std::int64_t hour);
+
+  std::vector<hour_index> hours_;
+  std::vector<entry> batch_;
+  std::uint64_t next_row_ = 1;
+  std::int64_t written_hour_ = 0;
+  std::uint64_t written_row_ = 0;
+  std::mutex mutex_;
+  std::set<idempotency_key> running_;  // guarded by mutex_
+};
+
+}  // namespace gantry::runtime

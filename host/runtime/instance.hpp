@@ -1,0 +1,142 @@
+// One loaded plugin in one host: what it declared, its store and write lane, and the host table that its code calls.
+// Owned by lifecycle. Thread: see each function.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "gantry/abi/entry.h"
+#include "gantry/abi/host.h"
+#include "gantry/abi/plugin.h"
+#include "observability/metrics.hpp"
+#include "runtime/declarations.hpp"
+#include "runtime/transaction.hpp"
+#include "store/store.hpp"
+
+namespace gantry::runtime {
+class lane;
+class job_board;
+class dispatcher;
+
+// The topics of this host's topology, and the dead letter topics beside them, by name.
+using topic_directory = std::map<std::string, bus::topic_id, std::less<>>;
+
+// What an instance needs of its host. Outlives the instance.
+struct surroundings {
+  const clock* time = nullptr;
+  observability::registry* metrics = nullptr;
+  dispatcher* calls = nullptr;
+  const topic_directory* topics = nullptr;
+};
+
+enum class phase { created, setup, starting, running, stopping, stopped, failed };
+std::string_view to_string(phase p) noexcept;
+
+// Counters of the plugin's hot paths. Owned by the metrics registry.
+struct probe {
+  observability::counter* requests = nullptr;
+  observability::counter* request_errors = nullptr;
+  observability::counter* events_in = nullptr;
+  observability::counter* events_out = nullptr;
+  observability::counter* events_dropped = nullptr;
+  observability::counter* event_errors = nullptr;
+  observability::counter* events_parked = nullptr;
+  observability::counter* transactions = nullptr;
+  observability::counter* reruns = nullptr;
+  observability::counter* jobs_done = nullptr;
+  observability::counter* job_errors = nullptr;
+  observability::counter* calls = nullptr;
+  observability::counter* call_errors = nullptr;
+  observability::gauge* batch_size = nullptr;
+};
+
+class instance {
+ public:
+  instance(std::string id, std::string version, std::uint32_t generation, const surroundings& around);
+  ~instance();
+  instance(const instance&) = delete;
+  instance& operator=(const instance&) = delete;
+
+  const std::string& id() const noexcept { return id_; }
+  const std::string& version() const noexcept { return version_; }
+  std::uint32_t generation() const noexcept { return generation_; }
+
+  // Makes the plugin's object and lets it declare. [main]
+  result<void> create(const gantry_entry& entry);
+  // Its own start(), with store and configuration in place. [main]
+  result<void> start();
+  void stop();  // [main]
+  result<void> health() const;  // [any]
+
+  // Calls plugin code; what it throws in spite of the ABI becomes FAILED with its text, so that it ends here.
+  template <typename F>
+  gantry_status guarded(F&& call, const char* what) const noexcept;
+
+  const emission* find_emission(std::string_view topic, std::string_view type) const noexcept;
+  int find_job(std::string_view name) const noexcept;    // index, or -1
+  int find_timer(std::string_view name) const noexcept;  // index, or -1
+  bool may_call(std::string_view plugin) const noexcept;
+
+  static instance& of(const gantry_host* host) noexcept;
+  const gantry_host* host() const noexcept { return &table_; }
+
+  phase state() const noexcept { return phase_.load(std::memory_order_acquire); }
+  void state(phase p) noexcept { phase_.store(p, std::memory_order_release); }
+
+  // Requests and calls that plugin code is handling.
+  void enter() noexcept { in_flight_.fetch_add(1); }
+  void leave() noexcept { in_flight_.fetch_sub(1); }
+  std::uint64_t in_flight() const noexcept { return in_flight_.load(); }
+
+  declarations declared;
+  surroundings around;
+  probe counts;
+  std::string config = "{}";
+  std::unique_ptr<store::store> database;
+  std::unique_ptr<lane> writer;
+  std::unique_ptr<job_board> jobs;
+  observability::owner_id metrics_owner = 0;
+  const gantry_instance* plugin = nullptr;
+  // Timers that restore() asks for, until the lane takes them. [main]
+  std::vector<timer_change> restored_timers;
+  // Metric series that plugin code holds pointers to.
+  std::mutex series_mutex;
+  std::vector<std::unique_ptr<void, void (*)(void*)>> series;
+
+ private:
+  struct host_table : gantry_host {
+    instance* self;
+  };
+
+  const std::string id_;
+  const std::string version_;
+  const std::uint32_t generation_;
+  std::atomic<phase> phase_{phase::created};
+  std::atomic<std::uint64_t> in_flight_{0};
+  host_table table_;
+};
+
+// Says on a line of the log that plugin code threw through the C boundary. Returns FAILED.
+gantry_status report_throw(const instance& who, const char* what, const char* text) noexcept;
+
+template <typename F>
+gantry_status instance::guarded(F&& call, const char* what) const noexcept {
+  try {
+    return call();
+  } catch (const std::exception& e) {
+    return report_throw(*this, what, e.what());
+  } catch (...) {
+    return report_throw(*this, what, "an exception that is not a std::exception");
+  }
+}
+
+}  // namespace gantry::runtime

@@ -1,0 +1,210 @@
+// The write lane of one store: whatever changes it passes here, in batches of one transaction each. Waiting requests, the
+// events of all partitions, results of jobs and timers share a commit, and with it its fsync.
+//
+// One run handles one batch:
+//   BEGIN; positions; events in order; each write in a savepoint; idempotency row; outbox row; COMMIT
+//   then the relay gets the events, replies go out, jobs and timers begin.
+// An event that fails takes the batch back: what came before it commits, and the event is tried again alone, later; in the end
+// it is parked. A write that fails takes back only itself.
+//
+// Owned by an instance. Thread: run() on a lane worker; enqueue() any; open() and close() main.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "bus/bus.hpp"
+#include "outbox/relay.hpp"
+#include "runtime/feed.hpp"
+#include "runtime/idempotency.hpp"
+#include "runtime/parking.hpp"
+#include "runtime/timer_wheel.hpp"
+#include "runtime/transaction.hpp"
+#include "runtime/worker_pool.hpp"
+#include "store/store.hpp"
+
+namespace gantry::runtime {
+class instance;
+
+// Something that wants to change the store. Owned by the lane from enqueue() until it has finished.
+class write {
+ public:
+  write() = default;
+  write(const write&) = delete;
+  write& operator=(const write&) = delete;
+  virtual ~write() = default;
+
+  virtual cause why() const { return {}; }
+  // Works on the transaction; may be called again on another one. Anything but OK takes back what it did. [lane]
+  virtual gantry_status run(gantry_tx& tx) = 0;
+  // Called once. After the commit: `status` is what the last run() returned, and `text` the error that went with it. Not
+  // committed: why there was no commit. Must not block. [lane or the thread that closes the lane]
+  virtual void finished(bool committed, gantry_status status, std::string_view text) = 0;
+};
+
+struct lane_options {
+  std::size_t batch_max = 256;        // events of one transaction, and as many writes
+  std::size_t queue_max = 4096;       // writes that wait
+  std::uint64_t outbox_max_bytes = 256ULL * 1024 * 1024;
+  std::uint64_t parked_max = 10'000;
+  poison_policy poison = poison_policy::park_key;
+  std::uint64_t seed = 1;  // of the jitter
+};
+
+struct lane_counts {
+  std::size_t queue = 0;
+  std::size_t timers = 0;
+  std::uint64_t outbox_bytes = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t lag = 0;
+  std::string blocked;  // why it takes no writes or no events; empty when all is well
+};
+
+class lane final : public task, public bus::consumer_events {
+ public:
+  lane(instance& owner, store::store& database, bus::bus& bus, const clock& time, worker_pool& workers,
+       lane_options options);
+  ~lane() override;
+
+  // Opens the writer and the runtime's tables, resumes the relay. Writes run from here on. [main]
+  result<void> open(const std::string& source_prefix);
+
+  // Joins the group and begins to handle events. [main]
+  result<void> consume(std::string_view group);
+
+  // Stops taking events; writes go on. [main]
+  void stop_events();
+  // Ends: nothing runs afterwards; what is queued finishes with UNAVAILABLE. [main]
+  void close();
+
+  // Queues a write. False when the queue is full, or the outbox, or the lane has ended; `why` then says so. [any]
+  bool enqueue(std::unique_ptr<write>& w, std::string& why);
+  // Also beyond the bounds, for what is bounded elsewhere. False only when the lane has ended. [any]
+  bool enqueue_always(std::unique_ptr<write>& w);
+
+  // Wakes the lane when time has passed: timers, pauses, cleaning. [any]
+  void tick();
+
+  // Nothing queued, nothing running, all that was committed is on the bus. [any]
+  bool idle() const;
+  // Everything that was on the plugin's topics when it began has been handled. [any]
+  bool caught_up() const noexcept { return caught_up_.load(); }
+
+  lane_counts count() const;
+  std::vector<std::pair<std::string, std::uint64_t>> lags() const;  // "topic/partition" -> records
+  const std::string& source() const noexcept { return source_; }
+  instance& owner() noexcept { return owner_; }
+
+  // Used by writes of the runtime's own (replay, dead letters). [lane]
+  feed* find_feed(std::string_view topic, std::uint32_t partition);
+  std::vector<feed*> feeds_of(std::string_view topic);
+  parking& parked() noexcept { return parking_; }
+  idempotency& replies() noexcept { return idempotency_; }
+  gantry_status handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,
+                       bool replayed);
+
+  void run() override;
+  void assigned(bus::partition_id where) override;
+  void revoked(bus::partition_id where) override;
+  void available(bus::partition_id where) override;
+
+ private:
+  struct taken {
+    feed* from;
+    std::size_t index;  // ahead of the feed's head
+    const bus::record* event;
+    const subscription* handler;  // null: nobody here handles this type
+  };
+  struct failure {
+    std::size_t at = 0;  // index into taken_
+    gantry_status status = GANTRY_OK;
+    std::string text;
+  };
+  enum class attempt_end { committed, event_failed, rerun, refused, broken };
+
+  void take_writes();
+  void fire_timers();
+  bool take_events();
+  void handle_batch();
+  bool worth_a_transaction();
+  attempt_end attempt(failure& what);
+  gantry_status run_events(failure& what);
+  gantry_status run_event(taken& t, bool fresh, failure& what);
+  std::size_t run_set(std::size_t from, failure& what);
+  void run_writes();
+  gantry_status finish_rows();
+  void after_commit();
+  void blame(const failure& what);
+  void end_without_commit(gantry_status status, std::string_view text);
+  void maintain();
+  void break_down(std::string_view why);
+  const subscription* find_handler(const bus::record& r, std::string_view topic) const;
+  void fill_event(gantry_event& out, const bus::record& r, std::string_view topic, std::uint32_t partition,
+                  bool replayed) const;
+  gantry_status park(taken& t, std::string_view text, std::uint32_t attempts);
+  result<bus::topic_id> find_topic(std::string_view name) const;
+  void note_caught_up();
+  // The clock of timers: it stands still while the bus can't be reached, so that an outage delays a saga and never cancels
+  // it. Microseconds.
+  std::int64_t timer_now();
+
+  instance& owner_;
+  store::store& store_;
+  bus::bus& bus_;
+  const clock& clock_;
+  worker_pool& workers_;
+  const lane_options options_;
+  std::string source_;
+
+  std::unique_ptr<store::session> session_;
+  std::unique_ptr<outbox::relay> relay_;
+  std::unique_ptr<bus::consumer> consumer_;
+  std::vector<std::unique_ptr<feed>> feeds_;
+  std::vector<std::uint64_t> starting_ends_;  // of feeds_, seen when consuming began
+  gantry_tx tx_;
+  timer_wheel wheel_;
+  idempotency idempotency_;
+  parking parking_;
+
+  // This batch.
+  std::vector<taken> taken_;
+  std::vector<bool> fresh_;
+  std::vector<std::pair<feed*, std::size_t>> touched_;  // a feed and how many of its records
+  std::vector<std::unique_ptr<write>> writes_;
+  std::vector<std::pair<gantry_status, std::string>> write_ends_;
+  std::vector<gantry_event> event_set_;
+  std::vector<timer_wheel::fired> fired_;
+  std::size_t limit_;
+  std::size_t rotation_ = 0;
+  std::uint64_t row_ = 1;
+  std::uint64_t row_bound_ = 1;
+  std::uint64_t deleted_through_ = 0;
+  std::int64_t last_maintenance_us_ = 0;
+  std::int64_t blocked_until_us_ = 0;  // after a full disk
+  std::uint64_t random_state_;
+  std::int64_t frozen_since_us_ = 0;
+  std::int64_t frozen_total_us_ = 0;
+
+  std::mutex run_mutex_;  // held by whoever uses the session: run(), or main while it opens and closes
+
+  mutable std::mutex queue_mutex_;
+  std::vector<std::unique_ptr<write>> queue_;  // guarded by queue_mutex_
+  bool closed_ = false;                        // guarded by queue_mutex_
+  std::string broken_;                         // guarded by queue_mutex_: why the store takes no writes any more
+  std::string halted_;                         // guarded by queue_mutex_: a partition that stands still, and why
+  std::atomic<bool> events_on_{false};
+  std::atomic<bool> caught_up_{false};
+  std::atomic<bool> busy_{false};
+  std::atomic<std::size_t> timer_count_{0};
+};
+
+}  // namespace gantry::runtime

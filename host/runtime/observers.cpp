@@ -1,0 +1,126 @@
+#include "runtime/observers.hpp"
+
+#include <algorithm>
+
+#include "observability/log.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/text.hpp"
+
+namespace gantry::runtime {
+namespace {
+constexpr std::size_t records_at_once = 256;
+constexpr std::size_t bytes_at_once = 256 * 1024;
+}  // namespace
+
+observers::observers(instance& owner, bus::bus& bus, worker_pool& workers)
+    : owner_(owner), bus_(bus), workers_(workers) {}
+
+observers::~observers() { close(); }
+
+result<void> observers::open() {
+  std::vector<std::string> names;
+  for (const auto& s : owner_.declared.subscriptions)
+    if (s.observe != nullptr && std::find(names.begin(), names.end(), s.topic) == names.end()) names.push_back(s.topic);
+  if (names.empty()) return {};
+  std::vector<bus::topic_id> ids;
+  for (const auto& name : names) {
+    const auto at = owner_.around.topics->find(name);
+    if (at == owner_.around.topics->end()) return error{errc::not_found, "topic " + name + " is not in this topology"};
+    ids.push_back(at->second);
+  }
+  auto joined = bus_.open_consumer({}, ids, *this);
+  if (!joined) return joined.failure();
+  consumer_ = std::move(*joined);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (std::uint32_t p = 0; p < bus_.topic(ids[i]).partitions; ++p) {
+      auto at = std::make_unique<place>();
+      at->where = {ids[i], p};
+      at->topic = names[i];
+      const auto range = consumer_->range(at->where);
+      if (!range) return range.failure();
+      at->next = range->end;
+      places_.push_back(std::move(at));
+    }
+  }
+  on_ = true;
+  return {};
+}
+
+void observers::close() {
+  if (!on_.exchange(false)) return;
+  workers_.quiesce(*this);
+  consumer_.reset();
+}
+
+void observers::available(bus::partition_id where) {
+  if (!on_.load(std::memory_order_acquire)) return;
+  for (auto& p : places_)
+    if (p->where == where) p->available = true;
+  workers_.schedule(*this);
+}
+
+void observers::run() {
+  if (!on_) return;
+  bool more = false;
+  for (auto& p : places_) {
+    if (!p->available.exchange(false)) continue;
+    fetched_.records.clear();
+    const auto done = consumer_->fetch(p->where, p->next, records_at_once, bytes_at_once, fetched_);
+    if (!done) {
+      tell_gap(*p);
+      if (const auto range = consumer_->range(p->where)) p->next = range->end;
+      continue;
+    }
+    for (const auto& r : fetched_.records) show(*p, r);
+    p->next = std::max(p->next, fetched_.next);
+    if (fetched_.more) {
+      p->available = true;
+      more = true;
+    }
+  }
+  if (more) workers_.schedule(*this);
+}
+
+void observers::tell_gap(const place& p) {
+  for (const auto& s : owner_.declared.subscriptions)
+    if (s.observe != nullptr && s.topic == p.topic)
+      owner_.guarded(
+          [&] {
+            s.observe(s.user, nullptr);
+            return GANTRY_OK;
+          },
+          "observer");
+}
+
+void observers::show(const place& p, const bus::record& r) {
+  for (const auto& s : owner_.declared.subscriptions) {
+    if (s.observe == nullptr || s.type != r.type || s.topic != p.topic || r.version < s.min_version || r.version > s.max_version)
+      continue;
+    gantry_event e{};
+    e.struct_size = sizeof e;
+    e.topic = str(p.topic);
+    e.partition = p.where.partition;
+    e.version = r.version;
+    e.offset = r.offset;
+    e.sequence = r.sequence;
+    e.occurred_at_us = r.time_us;
+    e.id = str(r.id);
+    e.type = str(r.type);
+    e.key = str(r.key);
+    e.source = str(r.source);
+    e.correlation_id = str(r.correlation_id);
+    e.causation_id = str(r.causation_id);
+    e.traceparent = str(r.traceparent);
+    e.body = str(r.body);
+    if (r.data_at != 0) e.data = str(r.body.substr(r.data_at, r.body.size() - r.data_at - 1));
+    const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, "observe"});
+    owner_.guarded(
+        [&] {
+          s.observe(s.user, &e);
+          return GANTRY_OK;
+        },
+        "observer");
+  }
+}
+
+}  // namespace gantry::runtime

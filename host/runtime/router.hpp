@@ -1,0 +1,60 @@
+// Which plugin answers which method and path: one table for HTTP clients and for calls from plugin to plugin.
+// A table is constant; a change makes a new one, and requests in progress keep theirs.
+// Thread: any.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "runtime/declarations.hpp"
+
+namespace gantry::runtime {
+class instance;
+
+inline constexpr std::size_t max_path_segments = 16;
+
+class route_table {
+ public:
+  struct match {
+    instance* owner = nullptr;  // null: see `allowed`
+    const route* found = nullptr;
+    const std::vector<std::string>* names = nullptr;              // of the placeholders
+    std::array<std::string_view, max_path_segments> values;       // as they stand in the path
+    std::string allowed;  // the methods of this path, when only the method is wrong; empty: no such path
+  };
+
+  // Adds the routes of an instance, which the table keeps alive. conflict: another plugin has the same method and pattern.
+  result<void> add(const std::shared_ptr<instance>& owner);
+
+  // `path` begins with '/', is not decoded, and has no query.
+  match find(std::string_view method, std::string_view path) const;
+  // The same among one plugin's routes only.
+  match find_of(std::string_view plugin, std::string_view method, std::string_view path) const;
+
+  instance* find_plugin(std::string_view id) const noexcept;
+  const std::vector<std::shared_ptr<instance>>& instances() const noexcept { return instances_; }
+
+ private:
+  struct target {
+    instance* owner = nullptr;
+    const route* found = nullptr;
+    std::vector<std::string> names;
+  };
+  struct node {
+    std::vector<std::pair<std::string, std::uint32_t>> literals;
+    std::uint32_t placeholder = 0;  // 0: none
+    std::vector<target> targets;
+  };
+  const node* walk(std::uint32_t at, const std::string_view* segments, std::size_t count, std::string_view* values,
+                   std::string_view method) const;
+
+  std::vector<node> nodes_ = std::vector<node>(1);
+  std::vector<std::shared_ptr<instance>> instances_;
+};
+
+}  // namespace gantry::runtime

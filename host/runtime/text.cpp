@@ -1,0 +1,205 @@
+#include "runtime/text.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace gantry::runtime {
+namespace {
+
+thread_local std::string failure;
+thread_local bool in_transaction = false;
+
+constexpr std::array<std::string_view, 13> names = {"OK",      "RETRY",       "REJECT",  "NOT_FOUND", "INVALID",
+                                                    "CONFLICT", "REFUSED",     "UNAVAILABLE", "TIMEOUT", "TOO_LARGE",
+                                                    "FAILED",  "UNSUPPORTED", "DONE"};
+
+void two_digits(std::int64_t v, char* at) {
+  at[0] = static_cast<char>('0' + v / 10);
+  at[1] = static_cast<char>('0' + v % 10);
+}
+
+// Walks over JSON without building anything.
+class scanner {
+ public:
+  explicit scanner(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+
+  std::string_view run() {
+    space();
+    if (auto wrong = value(0); !wrong.empty()) return wrong;
+    space();
+    return at_ == end_ ? std::string_view{} : "text behind the value";
+  }
+
+ private:
+  void space() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\n' || *at_ == '\r')) ++at_;
+  }
+  bool take(char c) {
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  std::string_view word(std::string_view w) {
+    if (static_cast<std::size_t>(end_ - at_) < w.size() || std::string_view(at_, w.size()) != w) return "unknown word";
+    at_ += w.size();
+    return {};
+  }
+  std::string_view string() {
+    ++at_;
+    while (at_ != end_) {
+      const auto c = static_cast<unsigned char>(*at_++);
+      if (c == '"') return {};
+      if (c < 0x20) return "control character in a string";
+      if (c == '\\') {
+        if (at_ == end_) break;
+        const char e = *at_++;
+        if (e == 'u') {
+          for (int i = 0; i < 4; ++i, ++at_)
+            if (at_ == end_ || !std::isxdigit(static_cast<unsigned char>(*at_))) return "bad \\u escape";
+        } else if (std::string_view("\"\\/bfnrt").find(e) == std::string_view::npos) {
+          return "unknown escape";
+        }
+      }
+    }
+    return "string without end";
+  }
+  bool digits() {
+    const char* const from = at_;
+    while (at_ != end_ && *at_ >= '0' && *at_ <= '9') ++at_;
+    return at_ != from;
+  }
+  std::string_view number() {
+    take('-');
+    if (!take('0') && !digits()) return "number without digits";
+    if (take('.') && !digits()) return "number without decimals";
+    if (take('e') || take('E')) {
+      if (!take('+')) take('-');
+      if (!digits()) return "number without exponent";
+    }
+    return {};
+  }
+  std::string_view value(int depth) {
+    if (depth > 64) return "more than 64 levels";
+    if (at_ == end_) return "value missing";
+    switch (*at_) {
+      case '{': return object(depth);
+      case '[': return array(depth);
+      case '"': return string();
+      case 't': return word("true");
+      case 'f': return word("false");
+      case 'n': return word("null");
+      default: return number();
+    }
+  }
+  std::string_view object(int depth) {
+    ++at_;
+    space();
+    if (take('}')) return {};
+    for (;;) {
+      space();
+      if (at_ == end_ || *at_ != '"') return "member name missing";
+      if (auto wrong = string(); !wrong.empty()) return wrong;
+      space();
+      if (!take(':')) return "':' missing";
+      space();
+      if (auto wrong = value(depth + 1); !wrong.empty()) return wrong;
+      space();
+      if (take('}')) return {};
+      if (!take(',')) return "',' or '}' missing";
+    }
+  }
+  std::string_view array(int depth) {
+    ++at_;
+    space();
+    if (take(']')) return {};
+    for (;;) {
+      space();
+      if (auto wrong = value(depth + 1); !wrong.empty()) return wrong;
+      space();
+      if (take(']')) return {};
+      if (!take(',')) return "',' or ']' missing";
+    }
+  }
+
+  const char* at_;
+  const char* end_;
+};
+
+}  // namespace
+
+gantry_status fail(gantry_status code, std::string_view text) {
+  failure.assign(text);
+  return code;
+}
+
+std::string_view last_failure() noexcept { return failure; }
+
+bool is_known(gantry_status status) noexcept {
+  return status >= 0 && static_cast<std::size_t>(status) < names.size();
+}
+
+std::string status_name(gantry_status status) {
+  if (is_known(status)) return std::string(names[static_cast<std::size_t>(status)]);
+  return "garbage status " + std::to_string(status);
+}
+
+bool inside_transaction() noexcept { return in_transaction; }
+transaction_mark::transaction_mark() noexcept : before_(in_transaction) { in_transaction = true; }
+transaction_mark::~transaction_mark() { in_transaction = before_; }
+
+void append_json(std::string_view text, std::string& out) {
+  constexpr char hex[] = "0123456789abcdef";
+  out.push_back('"');
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (u < 0x20) {
+      out.append("\\u00");
+      out.push_back(hex[u >> 4]);
+      out.push_back(hex[u & 0xF]);
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+void append_rfc3339(std::int64_t wall_us, std::string& out) {
+  // Days to civil date, after the proleptic Gregorian calendar; valid from 1970 on.
+  const std::int64_t seconds = wall_us / 1'000'000;
+  const std::int64_t day = seconds / 86'400;
+  const std::int64_t in_day = seconds % 86'400;
+  const std::int64_t z = day + 719'468;
+  const std::int64_t era = z / 146'097;
+  const std::int64_t doe = z - era * 146'097;
+  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
+  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  const std::int64_t mp = (5 * doy + 2) / 153;
+  const std::int64_t dom = doy - (153 * mp + 2) / 5 + 1;
+  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
+  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
+  std::array<char, 27> text;
+  two_digits(year / 100, text.data());
+  two_digits(year % 100, text.data() + 2);
+  text[4] = '-';
+  two_digits(month, text.data() + 5);
+  text[7] = '-';
+  two_digits(dom, text.data() + 8);
+  text[10] = 'T';
+  two_digits(in_day / 3600, text.data() + 11);
+  text[13] = ':';
+  two_digits(in_day / 60 % 60, text.data() + 14);
+  text[16] = ':';
+  two_digits(in_day % 60, text.data() + 17);
+  text[19] = '.';
+  std::int64_t us = wall_us % 1'000'000;
+  for (std::size_t i = 25; i >= 20; --i, us /= 10) text[i] = static_cast<char>('0' + us % 10);
+  text[26] = 'Z';
+  out.append(text.data(), text.size());
+}
+
+std::string_view json_fault(std::string_view text) noexcept { return scanner(text).run(); }
+
+}  // namespace gantry::runtime

@@ -1,0 +1,46 @@
+// Between the ABI's strings and the host's, and the error text that each thread keeps for its plugin.
+// Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "gantry/abi/types.h"
+
+namespace gantry::runtime {
+
+inline std::string_view view(gantry_str s) noexcept { return {s.ptr, s.len}; }
+inline gantry_str str(std::string_view s) noexcept { return {s.data(), s.size()}; }
+
+// Remembers why the last call of this thread failed, and returns `code`.
+gantry_status fail(gantry_status code, std::string_view text);
+std::string_view last_failure() noexcept;
+
+// "OK", "RETRY", ...; a value that the ABI does not name is "garbage status 77".
+std::string status_name(gantry_status status);
+bool is_known(gantry_status status) noexcept;
+
+// True while this thread runs plugin code inside a transaction: waiting is refused there.
+bool inside_transaction() noexcept;
+class transaction_mark {
+ public:
+  transaction_mark() noexcept;
+  ~transaction_mark();
+  transaction_mark(const transaction_mark&) = delete;
+  transaction_mark& operator=(const transaction_mark&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Appends `text` as a JSON string with its quotes. `text` is UTF-8.
+void append_json(std::string_view text, std::string& out);
+
+// RFC 3339 in UTC with microseconds, 27 characters: 2026-01-31T23:59:59.000001Z.
+void append_rfc3339(std::int64_t wall_us, std::string& out);
+
+// Checks that `text` is one JSON value (RFC 8259): structure, strings and numbers, at most 64 levels. Says what is wrong, or
+// nothing.
+std::string_view json_fault(std::string_view text) noexcept;
+
+}  // namespace gantry::runtime

@@ -1,0 +1,122 @@
+#include "runtime/transaction.hpp"
+
+#include <cstring>
+
+#include "base/hash.hpp"
+#include "base/uuid.hpp"
+#include "outbox/row.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/text.hpp"
+
+void gantry_db::close_cursors() noexcept {
+  for (auto& c : cursors) {
+    if (c.rows != nullptr) c.rows->close();
+    c.rows = nullptr;
+  }
+}
+
+void gantry_tx::begin(gantry::store::session& session, std::uint64_t row, std::int64_t wall_us) {
+  db.session = &session;
+  db.writable = true;
+  row_ = row;
+  now_us = wall_us;
+  for (std::size_t i = 0; i < used_slots_; ++i) {
+    slots_[i].bytes.clear();
+    slots_[i].count = 0;
+  }
+  used_slots_ = 0;
+  emitted_.clear();
+  timers.clear();
+  jobs.clear();
+  reply.reset();
+  usable = false;
+  suppressed = false;
+  time_text_.clear();
+  gantry::runtime::append_rfc3339(wall_us, time_text_);
+}
+
+std::uint32_t gantry_tx::slot_for(gantry::bus::partition_id where, std::string_view topic) {
+  for (std::size_t i = 0; i < used_slots_; ++i)
+    if (slots_[i].where == where) return static_cast<std::uint32_t>(i);
+  if (used_slots_ == slots_.size()) slots_.emplace_back();
+  slots_[used_slots_].where = where;
+  slots_[used_slots_].topic = topic;
+  return static_cast<std::uint32_t>(used_slots_++);
+}
+
+void gantry_tx::emit_raw(gantry::bus::partition_id where, std::string_view topic, gantry::bus::record event) {
+  const auto s = slot_for(where, topic);
+  // Row ids grow by one a commit; 20 bits leave room for a million events in one.
+  event.sequence = (row_ << 20) | emitted_.size();
+  emitted_.push_back({s, slots_[s].bytes.size()});
+  gantry::bus::encode(event, slots_[s].bytes);
+  ++slots_[s].count;
+}
+
+gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std::string_view key,
+                              std::string_view data, char* id) {
+  using gantry::runtime::fail;
+  const auto* const e = owner.find_emission(topic, type);
+  if (e == nullptr)
+    return fail(GANTRY_REFUSED, owner.id() + " emits " + std::string(type) + " on " + std::string(topic) +
+                                    " but has not declared it in setup");
+  if (key.empty() || key.size() > 255)
+    return fail(GANTRY_INVALID, "emit " + std::string(type) + ": a key has 1 to 255 bytes, found " +
+                                    std::to_string(key.size()));
+  if (const auto fault = gantry::runtime::json_fault(data); !fault.empty())
+    return fail(GANTRY_INVALID, "emit " + std::string(type) + ": data is not JSON: " + std::string(fault));
+  const auto uuid = gantry::new_uuid(now_us);
+  if (id != nullptr) std::memcpy(id, uuid.data(), uuid.size());
+  if (suppressed) return GANTRY_OK;
+
+  const std::string_view event_id(uuid.data(), uuid.size());
+  body_.assign(R"({"eventId":")").append(event_id).append(R"(","occurredOn":")").append(time_text_);
+  body_.append(R"(","eventType":")").append(type).append(R"(","aggregateId":)");
+  gantry::runtime::append_json(key, body_);
+  body_.append(R"(,"version":)").append(std::to_string(e->version)).append(R"(,"data":)");
+  gantry::bus::record r;
+  r.data_at = static_cast<std::uint32_t>(body_.size());
+  body_.append(data).push_back('}');
+  r.time_us = now_us;
+  r.version = e->version;
+  r.key = key;
+  r.type = type;
+  r.id = event_id;
+  r.correlation_id = why.correlation_id.empty() ? event_id : why.correlation_id;
+  r.causation_id = why.causation_id;
+  r.traceparent = why.traceparent;
+  r.body = body_;
+  if (gantry::bus::encoded_size(r) > e->max_message)
+    return fail(GANTRY_TOO_LARGE, "emit " + std::string(type) + ": the record has " +
+                                      std::to_string(gantry::bus::encoded_size(r)) + " bytes, topic " + e->topic +
+                                      " takes " + std::to_string(e->max_message));
+  emit_raw({e->topic_id, gantry::partition_of(key, e->partitions)}, e->topic, r);
+  return GANTRY_OK;
+}
+
+void gantry_tx::back_to(const mark& m) {
+  while (emitted_.size() > m.events) {
+    const auto& last = emitted_.back();
+    slots_[last.slot].bytes.resize(last.size_before);
+    --slots_[last.slot].count;
+    emitted_.pop_back();
+  }
+  timers.resize(m.timers);
+  jobs.resize(m.jobs);
+}
+
+std::string_view gantry_tx::row_bytes() {
+  row_bytes_.clear();
+  for (std::size_t i = 0; i < used_slots_; ++i)
+    if (slots_[i].count != 0)
+      gantry::outbox::append_part({slots_[i].topic, slots_[i].where.partition, slots_[i].count, slots_[i].bytes},
+                                  row_bytes_);
+  return row_bytes_;
+}
+
+std::span<const gantry::bus::batch> gantry_tx::batches(std::string_view source) {
+  batches_.clear();
+  for (std::size_t i = 0; i < used_slots_; ++i)
+    if (slots_[i].count != 0) batches_.push_back({slots_[i].where, slots_[i].count, source, slots_[i].bytes});
+  return batches_;
+}
