@@ -1,0 +1,3 @@
+#include "loyalty.hpp"
+
+GANTRY_PLUGIN(loyalty, "1.0.0")

@@ -1,0 +1,4 @@
+CREATE TABLE points (
+  customer TEXT PRIMARY KEY,
+  points BIGINT NOT NULL
+);
