@@ -1,0 +1,3 @@
+#include "catalog.hpp"
+
+GANTRY_PLUGIN(catalog_plugin, "1.0.0")

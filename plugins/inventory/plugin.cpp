@@ -1,0 +1,3 @@
+#include "inventory.hpp"
+
+GANTRY_PLUGIN(inventory_plugin, "1.0.0")

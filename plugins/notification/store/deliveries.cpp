@@ -1,0 +1,128 @@
+#include "store/deliveries.hpp"
+
+#include <utility>
+
+#include "domain/notice.hpp"
+
+namespace notification {
+namespace {
+
+constexpr std::string_view delivery_columns =
+    "notification_id, order_id, channel, template, recipient, status, reason, created_us, ended_us";
+
+void write_time(gantry::json_writer& out, std::string_view name, const std::optional<std::int64_t>& us) {
+  if (us) out.field(name, gantry::instant{*us}.rfc3339());
+}
+
+// A row of delivery_columns. `at` is when it last changed.
+template <typename Row>
+void write_delivery(gantry::json_writer& out, const Row& row) {
+  const auto ended = row.template get<std::optional<std::int64_t>>(8);
+  out.object()
+      .field("notificationId", row.template get<std::string_view>(0))
+      .field("orderId", row.template get<std::string_view>(1))
+      .field("channel", row.template get<std::string_view>(2))
+      .field("template", row.template get<std::string_view>(3))
+      .field("to", row.template get<std::string_view>(4))
+      .field("status", row.template get<std::string_view>(5));
+  const auto reason = row.template get<std::string>(6);
+  if (!reason.empty()) out.field("reason", reason);
+  write_time(out, "at", ended ? ended : row.template get<std::optional<std::int64_t>>(7));
+  out.end();
+}
+
+// A row of notification_id, order_id, template, title, created_us, read_us.
+template <typename Row>
+void write_entry(gantry::json_writer& out, const Row& row) {
+  const auto read = row.template get<std::optional<std::int64_t>>(5);
+  out.object()
+      .field("notificationId", row.template get<std::string_view>(0))
+      .field("orderId", row.template get<std::string_view>(1))
+      .field("template", row.template get<std::string_view>(2))
+      .field("title", row.template get<std::string_view>(3))
+      .field("read", read.has_value());
+  write_time(out, "at", row.template get<std::optional<std::int64_t>>(4));
+  write_time(out, "readAt", read);
+  out.end();
+}
+
+gantry::json finish_list(gantry::json_writer& out, page which, std::int64_t total) {
+  out.end().field("page", which.number).field("pageSize", which.size).field("total", total).end();
+  return std::move(out);
+}
+
+}  // namespace
+
+bool insert_delivery(gantry::tx& t, const new_delivery& row) {
+  return t.exec(
+             "INSERT INTO delivery (notification_id, order_id, customer_id, template, channel, recipient, title, "
+             "status, reason, in_inbox, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+             "ON CONFLICT (notification_id) DO NOTHING",
+             row.notification_id, row.order_id, row.customer_id, row.template_name, row.channel, row.recipient,
+             row.title, row.status, row.reason, row.in_inbox ? 1 : 0, row.at.us) == 1;
+}
+
+void end_delivery(gantry::tx& t, std::string_view notification_id, std::string_view status, std::string_view reason,
+                  gantry::instant at) {
+  t.exec("UPDATE delivery SET status = $2, reason = $3, ended_us = $4 WHERE notification_id = $1", notification_id,
+         status, reason, at.us);
+}
+
+void set_recipient(gantry::tx& t, std::string_view notification_id, std::string_view customer_id,
+                   std::string_view recipient) {
+  t.exec("UPDATE delivery SET customer_id = $2, recipient = $3 WHERE notification_id = $1", notification_id,
+         customer_id, recipient);
+}
+
+std::string customer_of_order(gantry::db& d, std::string_view order_id) {
+  const id_range range = notifications_of(order_id);
+  const auto row = d.one(
+      "SELECT customer_id FROM delivery WHERE notification_id BETWEEN $1 AND $2 AND order_id = $3 "
+      "AND customer_id <> '' LIMIT 1",
+      range.first, range.last, order_id);
+  return row ? row->get<std::string>(0) : std::string();
+}
+
+gantry::json deliveries_of_order(gantry::db& d, std::string_view order_id) {
+  const id_range range = notifications_of(order_id);
+  gantry::json_writer out;
+  out.object().key("items").array();
+  std::int64_t total = 0;
+  const std::string sql = "SELECT " + std::string(delivery_columns) +
+                          " FROM delivery WHERE notification_id BETWEEN $1 AND $2 AND order_id = $3 "
+                          "ORDER BY created_us, notification_id LIMIT 100";
+  for (const auto& row : d.query(sql, range.first, range.last, order_id)) {
+    write_delivery(out, row);
+    ++total;
+  }
+  return finish_list(out, {1, 100}, total);
+}
+
+gantry::json inbox_of(gantry::db& d, std::string_view customer_id, page which, bool unread_only) {
+  const std::int64_t wanted = unread_only ? 1 : 0;
+  gantry::json_writer out;
+  out.object().key("items").array();
+  for (const auto& row : d.query("SELECT notification_id, order_id, template, title, created_us, read_us FROM delivery "
+                                 "WHERE customer_id = $1 AND in_inbox = 1 AND ($2 = 0 OR read_us IS NULL) "
+                                 "ORDER BY created_us DESC, notification_id DESC LIMIT $3 OFFSET $4",
+                                 customer_id, wanted, which.size, (which.number - 1) * which.size)) {
+    write_entry(out, row);
+  }
+  const auto total =
+      d.one("SELECT COUNT(*) FROM delivery WHERE customer_id = $1 AND in_inbox = 1 AND ($2 = 0 OR read_us IS NULL)",
+            customer_id, wanted);
+  return finish_list(out, which, total ? total->get<std::int64_t>(0) : 0);
+}
+
+std::optional<gantry::json> mark_read(gantry::tx& t, std::string_view notification_id, gantry::instant at) {
+  const auto row = t.one(
+      "UPDATE delivery SET read_us = COALESCE(read_us, $2) WHERE notification_id = $1 AND in_inbox = 1 "
+      "RETURNING notification_id, order_id, template, title, created_us, read_us",
+      notification_id, at.us);
+  if (!row) return std::nullopt;
+  gantry::json_writer out;
+  write_entry(out, *row);
+  return out;
+}
+
+}  // namespace notification

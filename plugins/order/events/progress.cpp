@@ -1,0 +1,184 @@
+#include "events/progress.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "domain/history.hpp"
+#include "events/publish.hpp"
+
+namespace shop::order {
+namespace {
+
+constexpr std::size_t finished_between_marks = 1000;
+// No request lives longer than this between making an order's id and committing it.
+constexpr std::chrono::microseconds commit_margin = std::chrono::seconds(60);
+constexpr std::size_t max_reason = 500;
+
+order_facts facts_of(const order_row& row) {
+  return {row.customer_id, row.currency, row.total, row.token, row.lines, row.address};
+}
+
+// Cuts at a character, not within one.
+std::string_view cut(std::string_view text, std::size_t max) {
+  if (text.size() <= max) return text;
+  std::size_t end = max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end);
+}
+
+// A failure's words for the customer: its code, if it has one, and its reason.
+std::string reason_of(const gantry::event& event) {
+  const gantry::json_view reason = event.data("reason");
+  const gantry::json_view code = event.data("code");
+  std::string text(event.type());
+  if (code.is_string()) text.append(": ").append(code.text());
+  if (reason.is_string()) text.append(": ").append(reason.text());
+  return std::string(cut(text, max_reason));
+}
+
+// Saying sooner or later that a part was refunded is not yet the answer to "refund all".
+bool is_partial_refund(const gantry::event& event) {
+  return event.type() == "PaymentRefunded" && !event.data("full").boolean(true);
+}
+
+}  // namespace
+
+gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx& tx) {
+  if (follow_usual_path(event, tx)) return gantry::ok;
+  if (is_partial_refund(event)) return gantry::ok;
+  const auto row = load_for_move(tx, event.key());
+  if (!row) return gantry::ok;  // an order of another shop on the same bus
+  const auto before = standing_of(*row);
+  if (!before) return gantry::reject("the saga of order " + row->order_id + " is unreadable: " + row->saga);
+  const bool failure = event.type().ends_with("Failed") || event.type().ends_with("Rejected");
+  const std::string reason = failure ? reason_of(event) : std::string();
+  const order_move move = flow_.on_event(*before, event.type(), tx.now().us, reason);
+  if (move.applied) store(tx, *row, before->status, move, {event.type(), event.id()});
+  return gantry::ok;
+}
+
+bool order_progress::follow_usual_path(const gantry::event& event, gantry::tx& tx) {
+  const order_flow::usual_move* const usual = flow_.usual(event.type());
+  if (usual == nullptr) return false;
+  const std::int64_t now_us = tx.now().us;
+  const order_move& move = usual->move;
+  const std::string history = history_text(now_us, move.passed, event.type(), event.id());
+  order_change change;
+  change.status = name_of(move.after.status);
+  change.saga = usual->saga_after;
+  change.deadline_us = move.timer == gantry::saga_timer::arm ? now_us + move.delay.count() : 0;
+  change.now_us = now_us;
+  change.history = history;
+  const auto facts = change_if(tx, event.key(), name_of(usual->status_before), usual->saga_before, change);
+  if (!facts) return false;
+  const bool had_ended = usual->saga_before.front() == static_cast<char>(gantry::saga_phase::succeeded);
+  if (had_ended && change.deadline_us != 0) note_reopened(tx, event.key());
+  publish(tx, {event.key(), *facts, usual->status_before, move});
+  set_timer(tx, event.key(), move);
+  note_finished(tx, event.key(), move);
+  return true;
+}
+
+void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
+  const auto row = load_for_move(tx, order_id);
+  if (!row) return;
+  const auto before = standing_of(*row);
+  if (!before) {
+    host_.log().error("The saga of an order is unreadable; its timer is dropped.", {{"order", order_id}});
+    return;
+  }
+  const order_move move = flow_.on_timer(*before, tx.now().us);
+  if (move.applied) {
+    store(tx, *row, before->status, move, {"timer", {}});
+  } else {
+    set_timer(tx, order_id, move);
+  }
+}
+
+order_move order_progress::cancel(gantry::tx& tx, order_row& row, std::string_view reason, std::string_view cause_id) {
+  const auto before = standing_of(row);
+  if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + row.order_id + " is unreadable");
+  order_move move = flow_.cancel(*before, cut(reason, max_reason), tx.now().us);
+  if (!move.applied) return move;
+  store(tx, row, before->status, move, {"request", cause_id});
+  row.status = name_of(move.after.status);
+  row.saga = encode(move.after.saga);
+  row.updated_us = tx.now().us;
+  ++row.version;
+  return move;
+}
+
+void order_progress::restore(gantry::db& db, const gantry::rearm_fn& rearm) const {
+  const std::int64_t now_us = host_.now().us;
+  each_open(db, [&](std::string_view order_id, std::string_view saga_text, std::int64_t deadline_us) {
+    const auto saga = gantry::decode_saga(saga_text, step_count, deadline_us);
+    std::chrono::microseconds delay(deadline_us - now_us);
+    if (saga && saga->running()) {
+      // The whole timeout again: what was on its way while this service was down must not count against the order.
+      const gantry::saga_step& step = flow_.saga().steps[saga->current];
+      delay = saga->phase == gantry::saga_phase::forward ? step.timeout : step.compensation_timeout;
+    }
+    rearm(order_id, std::max(delay, std::chrono::microseconds(0)));
+  });
+}
+
+std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string_view order_id) const {
+  const auto row = load_order(db, order_id);
+  if (!row) return std::nullopt;
+  const auto saga = gantry::decode_saga(row->saga, step_count, row->deadline_us);
+  gantry::json_writer out;
+  out.object().field("saga", flow_.saga().name).field("key", order_id).field("state", row->status);
+  if (saga) {
+    out.field("step", flow_.saga().steps[saga->current].name).field("attempts", saga->attempts);
+    out.field("reason", saga->reason).key("steps").object();
+    for (std::size_t i = 0; i < step_count; ++i) {
+      out.field(flow_.saga().steps[i].name, name_of(saga->steps[i]));
+    }
+    out.end();
+  }
+  out.key("deadline");
+  row->deadline_us == 0 ? out.null() : out.value(gantry::instant{row->deadline_us}.rfc3339());
+  out.key("history").array();
+  for (const history_entry& entry : read_history(row->history)) {
+    out.object().field("status", entry.status).field("at", gantry::instant{entry.at_us}.rfc3339());
+    out.field("cause", entry.cause).field("eventId", entry.event_id).end();
+  }
+  out.end().end();
+  return gantry::json(std::move(out));
+}
+
+std::optional<standing> order_progress::standing_of(const order_row& row) const {
+  const auto status = status_named(row.status);
+  auto saga = gantry::decode_saga(row.saga, step_count, row.deadline_us);
+  if (!status || !saga) return std::nullopt;
+  return standing{*status, std::move(*saga)};
+}
+
+void order_progress::store(gantry::tx& tx, const order_row& row, order_status before, const order_move& move,
+                           const cause& by) {
+  const std::int64_t now_us = tx.now().us;
+  const std::string saga = encode(move.after.saga);
+  const std::string history = history_text(now_us, move.passed, by.type, by.id);
+  change_order(tx, row.order_id, {name_of(move.after.status), saga, move.after.saga.deadline_us, now_us, history});
+  if (row.deadline_us == 0 && move.after.saga.deadline_us != 0) note_reopened(tx, row.order_id);
+  const order_facts facts = facts_of(row);
+  publish(tx, {row.order_id, facts, before, move});
+  set_timer(tx, row.order_id, move);
+  note_finished(tx, row.order_id, move);
+  if (move.after.status == order_status::needs_attention && before != order_status::needs_attention) {
+    host_.log().error("An order could not be completed or undone; a person must look at it.",
+                      {{"order", row.order_id}, {"reason", move.after.saga.reason}});
+  }
+}
+
+// A start must find the orders that wait for a timer without reading the millions that don't. Ids grow with time, so
+// one mark does: below it none waits. It is raised now and then, which costs a statement per thousand orders, where a
+// table of open orders would cost two for every one.
+void order_progress::note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move) {
+  if (move.timer != gantry::saga_timer::disarm) return;
+  // The id decides, not a counter: a transaction that is run again does the same again.
+  if (std::hash<std::string_view>{}(order_id) % finished_between_marks != 0) return;
+  raise_open_mark(tx, (tx.now() - commit_margin).us);
+}
+
+}  // namespace shop::order

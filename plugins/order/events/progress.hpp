@@ -1,0 +1,50 @@
+// The handlers that move orders on: events of the other services, the saga's timer, and what operators see of it.
+// Owned by the plugin. Thread: as each function says; the object itself is shared.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "domain/flow.hpp"
+#include "gantry/plugin.hpp"
+#include "store/orders.hpp"
+
+namespace shop::order {
+
+class order_progress {
+ public:
+  // The flow must outlive this.
+  order_progress(const order_flow& flow, gantry::host host) : flow_(flow), host_(host) {}
+
+  // An event of inventory, payment or shipping. [lane]
+  gantry::outcome on_event(const gantry::event& event, gantry::tx& tx);
+
+  // The timer of an order has fired. [lane]
+  void on_timer(std::string_view order_id, gantry::tx& tx);
+
+  // Calls off an order that a customer no longer wants; what came of it. The row is that of this transaction. [lane]
+  order_move cancel(gantry::tx& tx, order_row& row, std::string_view reason, std::string_view cause_id);
+
+  // Arms the timers of all orders that wait for one. [main]
+  void restore(gantry::db& db, const gantry::rearm_fn& rearm) const;
+
+  // The saga of an order, for operators. [pool]
+  std::optional<gantry::json> describe(gantry::db& db, std::string_view order_id) const;
+
+ private:
+  struct cause {
+    std::string_view type;
+    std::string_view id;
+  };
+  // Whether the order stood where an order without trouble stands, and is moved.
+  bool follow_usual_path(const gantry::event& event, gantry::tx& tx);
+  std::optional<standing> standing_of(const order_row& row) const;
+  void store(gantry::tx& tx, const order_row& row, order_status before, const order_move& move, const cause& by);
+  static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
+
+  const order_flow& flow_;
+  gantry::host host_;
+};
+
+}  // namespace shop::order
