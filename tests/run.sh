@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, runs all tests, and ends with `N passed, N failed`.
+#
+#   tests/run.sh            the default run
+#   tests/run.sh --long     and the long ones: chaos and soak at length, asan+ubsan and tsan builds, benchmarks
+#   tests/run.sh -R REGEX   only the tests whose names match
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+long=0
+filter=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --long) long=1 ;;
+    -R) filter=(-R "$2"); shift ;;
+    *) echo "usage: tests/run.sh [--long] [-R REGEX]" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+deploy/install.sh --tests || exit 1
+passed=0
+failed=0
+
+# run_suite PRESET LABEL_ARGS...: builds a preset and adds its tests to the sums.
+run_suite() {
+  local preset=$1
+  shift
+  local build=build/$preset
+  mkdir -p "$build"
+  if ! cmake --preset "$preset" -DGANTRY_BUILD_TESTS=ON -DGANTRY_BUILD_BENCH=ON >"$build/configure.log" 2>&1; then
+    cat "$build/configure.log"
+    failed=$((failed + 1))
+    return
+  fi
+  if ! cmake --build --preset "$preset" >"$build/build.log" 2>&1; then
+    grep -E "error|FAILED" "$build/build.log" | head -50
+    failed=$((failed + 1))
+    return
+  fi
+  local report=$PWD/$build/tests.xml
+  rm -f "$report"
+  ctest --test-dir "$build" --output-on-failure --timeout 900 -j 2 --output-junit "$report" "${filter[@]}" "$@"
+  local total bad
+  total=$(grep -o 'tests="[0-9]*"' "$report" | head -1 | tr -dc 0-9)
+  bad=$(grep -o 'failures="[0-9]*"' "$report" | head -1 | tr -dc 0-9)
+  passed=$((passed + ${total:-0} - ${bad:-0}))
+  failed=$((failed + ${bad:-1}))
+  if [ "${total:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
+}
+
+if [ $long -eq 1 ]; then
+  export GANTRY_LONG=1
+  run_suite release
+  run_suite asan -LE long
+  run_suite tsan -LE long
+else
+  run_suite release -LE long
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
