@@ -37,7 +37,8 @@ bool same_text(std::string_view given, std::string_view expected) noexcept {
 std::optional<http::reply> access::refuse(const http::request& in) const {
   if (tokens_.empty()) {
     if (is_loopback(in.remote) && !speaks_for_another(in)) return std::nullopt;
-    return http::problem(403, "/admin answers programs on this machine; set admin.token of the host to open it to others");
+    return http::problem(403,
+                         "/admin answers programs on this machine; set admin.token of the host to open it to others");
   }
   constexpr std::string_view scheme = "Bearer ";
   const auto credentials = http::find_header(in.headers, "authorization");

@@ -1,5 +1,5 @@
-// Who may use /admin: with a token, whoever presents it; without, only a program on this machine that speaks for itself.
-// Owned by operations. Thread: any.
+// Who may use /admin: with a token, whoever presents it; without, only a program on this machine that speaks for
+// itself. Owned by operations. Thread: any.
 #pragma once
 
 #include <optional>

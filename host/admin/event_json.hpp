@@ -11,7 +11,8 @@
 
 namespace gantry::admin {
 
-// {"topic","partition","offset","key","plugin","headers":{"ce_id",...},"body":{...}}. A body that is not JSON is a string.
+// {"topic","partition","offset","key","plugin","headers":{"ce_id",...},"body":{...}}. A body that is not JSON is a
+// string.
 void append_event(std::string& out, std::string_view topic, std::uint32_t partition, const bus::record& r);
 
 // The value itself where `text` is JSON in UTF-8, else a JSON string.

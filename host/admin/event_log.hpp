@@ -36,8 +36,8 @@ class event_log final : private bus::consumer_events {
   // The first offset at or after this time.
   result<std::uint64_t> offset_at(const place& where, std::int64_t time_us);
 
-  // Shows records from the places on, the oldest first; `see` answers whether to go on. The places follow: each then says
-  // what to read next. Where retention has taken what a place asked for, reading goes on at the start of the log.
+  // Shows records from the places on, the oldest first; `see` answers whether to go on. The places follow: each then
+  // says what to read next. Where retention has taken what a place asked for, reading goes on at the start of the log.
   using reader = std::function<bool(const place&, const bus::record&)>;
   result<end> scan(std::vector<place>& places, const reader& see);
 

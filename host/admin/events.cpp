@@ -72,7 +72,8 @@ result<void> move_to(event_log& log, std::string_view from, std::vector<event_lo
     place.next = from == "end" ? range->end : range->start;
   }
   if (from.empty() || from == "start" || from == "end" || decode_cursor(from, places)) return {};
-  return error{errc::invalid, "from=" + std::string(from) + ": expected start, end, or the cursor of an earlier answer"};
+  return error{errc::invalid,
+               "from=" + std::string(from) + ": expected start, end, or the cursor of an earlier answer"};
 }
 
 // The time that a UUIDv7 carries.
@@ -92,7 +93,8 @@ struct traced {
   std::string topic, plugin, type, key, id, causation_id;
 };
 
-result<std::vector<traced>> collect(event_log& log, std::string_view correlation_id, std::optional<std::int64_t> since_us) {
+result<std::vector<traced>> collect(event_log& log, std::string_view correlation_id,
+                                    std::optional<std::int64_t> since_us) {
   auto places = log.places({});
   if (!places) return places.failure();
   for (auto& place : *places) {
@@ -177,17 +179,22 @@ void append_groups(std::string& out, const std::vector<group_lag>& groups) {
 
 http::reply log_problem(const error& why) {
   switch (why.code) {
-    case errc::invalid: return http::problem(400, why.text);
-    case errc::not_found: return http::problem(404, why.text);
-    case errc::conflict: return http::problem(409, why.text);
+    case errc::invalid:
+      return http::problem(400, why.text);
+    case errc::not_found:
+      return http::problem(404, why.text);
+    case errc::conflict:
+      return http::problem(409, why.text);
     case errc::unavailable:
-    case errc::timeout: return http::problem(503, why.text);
+    case errc::timeout:
+      return http::problem(503, why.text);
     case errc::unsupported:
     case errc::too_large:
     case errc::corrupt:
     case errc::out_of_range:
     case errc::io:
-    case errc::internal: break;
+    case errc::internal:
+      break;
   }
   return http::problem(500, why.text);
 }

@@ -13,8 +13,8 @@ namespace gantry::admin {
 // {"topics":[{"name","partitions":[{"partition","start","end"}],"groups":[{"group","plugin","lag":[per partition]}]}]}
 http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topology::topology& model);
 
-// {"events":[...],"cursor":"...","more":bool}. Asked: topic, type, key, correlation (filters), from (start, end, or a cursor), limit (1 to
-// 1000). `more`: asking again with the cursor answers at once with what is there.
+// {"events":[...],"cursor":"...","more":bool}. Asked: topic, type, key, correlation (filters), from (start, end, or a
+// cursor), limit (1 to 1000). `more`: asking again with the cursor answers at once with what is there.
 http::reply events(event_log& log, const question& what);
 
 // {"correlationId","events":[{"at","sinceStartMs","plugin","type","topic","key","eventId","causationId"}]}, by time.

@@ -1,28 +1,138 @@
 #include "admin/operations.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/access.hpp"
+#include "admin/dead_letters.hpp"
+#include "admin/event_log.hpp"
+#include "admin/events.hpp"
+#include "admin/plugins.hpp"
+#include "admin/question.hpp"
+#include "admin/replay.hpp"
+#include "admin/sagas.hpp"
+#include "admin/worker.hpp"
 #include "http/problem.hpp"
-#include "runtime/text.hpp"
+#include "http/url.hpp"
 
 namespace gantry::admin {
+namespace {
+
+constexpr std::size_t waiting_at_most = 64;
+
+std::vector<std::string> tokens_of(const topology::topology& model, const std::string& host) {
+  std::vector<std::string> out;
+  for (const auto& [name, settings] : model.hosts)
+    if ((host.empty() || name == host) && !settings.admin.token->empty()) out.push_back(*settings.admin.token);
+  return out;
+}
+
+http::reply not_allowed(const std::string& method, const std::string& allowed) {
+  auto out = http::problem(405, "method " + method + " has no meaning here: expected " + allowed);
+  out.headers.push_back({"allow", allowed});
+  return out;
+}
+
+// "dlq/*/*" against the segments behind /admin; what stands for a star is kept.
+bool fits(std::string_view pattern, const std::vector<std::string>& segments, std::vector<std::string>& names) {
+  names.clear();
+  for (std::size_t i = 1;; ++i) {
+    const auto part = pattern.substr(0, pattern.find('/'));
+    if (i >= segments.size() || segments[i].empty() || (part != "*" && part != segments[i])) return false;
+    if (part == "*") names.push_back(segments[i]);
+    if (part.size() == pattern.size()) return i + 1 == segments.size();
+    pattern.remove_prefix(part.size() + 1);
+  }
+}
+
+}  // namespace
 
 class operations::service {
  public:
   service(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
-          observability::registry& metrics, observability::health& checks)
-      : model_(model), plugins_(plugins), bus_(bus), metrics_(metrics), checks_(checks) {}
+          observability::registry& metrics, observability::health& checks, const std::string& host)
+      : model_(model),
+        plugins_(plugins),
+        bus_(bus),
+        metrics_(metrics),
+        checks_(checks),
+        access_(tokens_of(model, host)),
+        log_(bus, plugins.topics(), stopping_),
+        worker_(waiting_at_most, stopping_) {}
 
-  http::reply answer(const http::request& in) {
-    if (in.target == "/health/live") return health(observability::health_kind::live);
-    if (in.target == "/health/ready") return health(observability::health_kind::ready);
-    if (in.target == "/metrics")
-      return {200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()};
-    return http::problem(404, "no such operation: " + in.target);
+  void answer(http::request&& in, http::responder&& out) {
+    if (in.target == "/admin" || in.target.starts_with("/admin/")) {
+      admin(in, std::move(out));
+    } else if (in.target != "/health/live" && in.target != "/health/ready" && in.target != "/metrics") {
+      out.send(http::problem(404, "no such operation: " + in.target));
+    } else if (in.method != "GET" && in.method != "HEAD") {
+      out.send(not_allowed(in.method, "GET, HEAD"));
+    } else if (in.target == "/metrics") {
+      out.send({200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()});
+    } else {
+      using observability::health_kind;
+      auto report = checks_.report(in.target == "/health/live" ? health_kind::live : health_kind::ready);
+      out.send({report.ok ? 200 : 503, {{"content-type", "application/json"}}, std::move(report.body)});
+    }
   }
 
  private:
-  http::reply health(observability::health_kind kind) const {
-    auto report = checks_.report(kind);
-    return {report.ok ? 200 : 503, {{"content-type", "application/json"}}, std::move(report.body)};
+  struct route {
+    std::string_view method;
+    std::string_view pattern;
+    void (*run)(service&, const question&, http::responder&&);
+  };
+
+  static const std::array<route, 10> routes;
+
+  void admin(const http::request& in, http::responder&& out) {
+    if (auto refusal = access_.refuse(in)) {
+      out.send(std::move(*refusal));
+      return;
+    }
+    const auto path = http::parse_path(in.target);
+    auto query = http::parse_query(in.query);
+    if (!path || !query) {
+      out.send(http::problem(400, path ? query.failure().text : path.failure().text));
+      return;
+    }
+    auto asked = std::make_shared<waiting>();
+    asked->what.query = std::move(*query);
+    const auto at = std::find_if(routes.begin(), routes.end(),
+                                 [&](const route& r) { return fits(r.pattern, path->segments, asked->what.names); });
+    if (at == routes.end()) {
+      out.send(http::problem(404, "no such operation: " + in.target));
+    } else if (in.method != at->method && !(in.method == "HEAD" && at->method == "GET")) {
+      out.send(not_allowed(in.method, at->method == "GET" ? "GET, HEAD" : "POST"));
+    } else {
+      asked->out = std::move(out);
+      submit(*at, asked);
+    }
+  }
+
+  struct waiting {
+    question what;
+    http::responder out;
+    waiting() = default;
+    waiting(const waiting&) = delete;
+    waiting& operator=(const waiting&) = delete;
+    ~waiting() {
+      out.send(http::problem(503, "the operation was given up: the host is stopping, or its log says why"));
+    }
+  };
+
+  void submit(const route& to, const std::shared_ptr<waiting>& asked) {
+    const bool taken = worker_.submit([this, run = to.run, asked] {
+      if (asked->out.wanted()) run(*this, asked->what, std::move(asked->out));
+    });
+    if (taken) return;
+    auto busy = http::problem(503, "too many operations wait for an answer");
+    busy.headers.push_back({"retry-after", "1"});
+    asked->out.send(std::move(busy));
   }
 
   const topology::topology& model_;
@@ -30,11 +140,34 @@ class operations::service {
   bus::bus& bus_;
   observability::registry& metrics_;
   observability::health& checks_;
+  const access access_;
+  std::atomic<bool> stopping_{false};
+  event_log log_;
+  worker worker_;  // last: it uses what stands above
 };
 
+const std::array<operations::service::route, 10> operations::service::routes = {{
+    {"GET", "plugins", [](service& s, const question&, http::responder&& out) { out.send(plugins(s.plugins_)); }},
+    {"GET", "topics",
+     [](service& s, const question&, http::responder&& out) { out.send(topics(s.log_, s.plugins_, s.model_)); }},
+    {"GET", "events", [](service& s, const question& q, http::responder&& out) { out.send(events(s.log_, q)); }},
+    {"GET", "trace/*", [](service& s, const question& q, http::responder&& out) { out.send(trace(s.log_, q)); }},
+    {"GET", "sagas/*", [](service& s, const question& q, http::responder&& out) { out.send(saga(s.plugins_, q)); }},
+    {"GET", "dlq", [](service& s, const question& q, http::responder&& out) { out.send(dead_letters(s.plugins_, q)); }},
+    {"GET", "dlq/*/*",
+     [](service& s, const question& q, http::responder&& out) { out.send(dead_letter(s.plugins_, q)); }},
+    {"POST", "dlq/*/*/replay",
+     [](service& s, const question& q, http::responder&& out) { replay_dead_letter(s.plugins_, q, std::move(out)); }},
+    {"POST", "dlq/*/*/discard",
+     [](service& s, const question& q, http::responder&& out) { discard_dead_letter(s.plugins_, q, std::move(out)); }},
+    {"POST", "replay/*/*",
+     [](service& s, const question& q,
+        http::responder&& out) { replay_topic(s.plugins_, s.bus_.id(), q, std::move(out)); }},
+}};
+
 operations::operations(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
-                       observability::registry& metrics, observability::health& checks)
-    : service_(std::make_unique<service>(model, plugins, bus, metrics, checks)) {}
+                       observability::registry& metrics, observability::health& checks, const std::string& host)
+    : service_(std::make_unique<service>(model, plugins, bus, metrics, checks, host)) {}
 
 operations::~operations() = default;
 
@@ -42,6 +175,6 @@ bool operations::serves(std::string_view path) const noexcept {
   return path.starts_with("/health/") || path == "/metrics" || path == "/admin" || path.starts_with("/admin/");
 }
 
-void operations::answer(http::request&& in, http::responder&& out) { out.send(service_->answer(in)); }
+void operations::answer(http::request&& in, http::responder&& out) { service_->answer(std::move(in), std::move(out)); }
 
 }  // namespace gantry::admin

@@ -11,13 +11,14 @@
 //   GET  /admin/dlq/{plugin}/{id}                one, with its body
 //   POST /admin/dlq/{plugin}/{id}/replay         handles the parked events of that one's key again, in order
 //   POST /admin/dlq/{plugin}/{id}/discard        deletes it
-//   POST /admin/replay/{plugin}/{topic}?from=    clears the projection and reads the topic again
+//   POST /admin/replay/{plugin}/{topic}?from=&accept_gap=   clears the projection and reads the topic again
 //
-// /admin answers only callers on this machine, unless the topology gives it a token.
+// /admin answers only callers on this machine, unless the topology gives it a token; then whoever presents that.
 // Owned by app. Thread: any; work that waits runs on a thread of its own.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "bus/bus.hpp"
@@ -31,8 +32,10 @@ namespace gantry::admin {
 
 class operations {
  public:
+  // `host` is the name of this host, whose token counts; without it, that of any host of the topology.
   operations(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
-             observability::registry& metrics, observability::health& checks);
+             observability::registry& metrics, observability::health& checks, const std::string& host = {});
+  // Answers what waits with 503.
   ~operations();
   operations(const operations&) = delete;
   operations& operator=(const operations&) = delete;

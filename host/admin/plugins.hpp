@@ -7,7 +7,8 @@
 
 namespace gantry::admin {
 
-// {"plugins":[{"id","version","state",...}]}: each with what it has declared, what waits, and what has been counted since it started.
+// {"plugins":[{"id","version","state",...}]}: each with what it has declared, what waits, and what has been counted
+// since it started.
 http::reply plugins(const lifecycle::plugin_set& set);
 
 }  // namespace gantry::admin

@@ -1,5 +1,7 @@
 #include "app/host_process.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
@@ -57,7 +59,7 @@ class local_host final : public host_process {
       : model_(model),
         options_(std::move(options)),
         lanes_(workers(options_.lane_workers, 3), "lane"),
-        requests_(workers(options_.request_workers, 2), 1024, "request"),
+        requests_(workers(options_.request_workers, 2), 4096, "request"),
         jobs_(4, 65'536, "job"),
         callbacks_(2, 1024, "callback"),
         router_(requests_, callbacks_, system_clock()) {}
@@ -85,12 +87,16 @@ class local_host final : public host_process {
     if (options_.serve_http)
       if (auto done = open_endpoint(); !done) return done;
     ticker_ = std::thread([this] { tick(); });
-    return plugins_->start();
+    auto started = plugins_->start();
+    // Loading leaves large free blocks behind that the host will not need again.
+    malloc_trim(0);
+    return started;
   }
 
   std::string address() const override { return address_; }
   lifecycle::plugin_set& plugins() override { return *plugins_; }
   runtime::dispatcher& router() override { return router_; }
+  bus::bus& events() override { return *bus_; }
 
   bool drain_and_stop(std::chrono::milliseconds at_most) override {
     if (stopped_) return true;

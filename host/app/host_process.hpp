@@ -35,6 +35,7 @@ class host_process {
   virtual std::string address() const = 0;  // "127.0.0.1:8080", or empty
   virtual lifecycle::plugin_set& plugins() = 0;
   virtual runtime::dispatcher& router() = 0;
+  virtual bus::bus& events() = 0;
 
   // Takes no more work, ends what is in progress, stops. False: not everything ended within the time.
   virtual bool drain_and_stop(std::chrono::milliseconds at_most) = 0;

@@ -42,7 +42,8 @@ int tail(const remote_arguments& remote, const tail_arguments& arguments);
 int trace(const remote_arguments& remote, const std::string& correlation_id);
 int dlq_list(const remote_arguments& remote, const std::string& plugin);
 int dlq_show(const remote_arguments& remote, const std::string& plugin, const std::string& id);
-int dlq_act(const remote_arguments& remote, const std::string& plugin, const std::string& id, const std::string& action);
+int dlq_act(const remote_arguments& remote, const std::string& plugin, const std::string& id,
+            const std::string& action);
 int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
            bool accept_gap);
 

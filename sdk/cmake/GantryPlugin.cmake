@@ -61,6 +61,14 @@ function(gantry_add_plugin id)
     COMMAND ${CMAKE_OBJCOPY} --add-section .gantry.manifest=${CMAKE_CURRENT_BINARY_DIR}/${id}.manifest.json
             --set-section-flags .gantry.manifest=noload,readonly $<TARGET_FILE:${id}>
     VERBATIM)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT GANTRY_SANITIZE)
+    # A host reads, checks and copies the whole file at every load: debug information goes beside it, where debuggers
+    # find it by the link.
+    add_custom_command(TARGET ${id} POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug $<TARGET_FILE:${id}> $<TARGET_FILE:${id}>.debug
+      COMMAND ${CMAKE_OBJCOPY} --strip-debug --add-gnu-debuglink=$<TARGET_FILE:${id}>.debug $<TARGET_FILE:${id}>
+      VERBATIM)
+  endif()
   if(TARGET gantry_manifest)
     add_dependencies(${id} gantry_manifest)
   endif()

@@ -222,6 +222,7 @@ class counting_sink final : public runtime::reply_sink {
   counting_sink(ledger& orders, steady::time_point sent) : ledger_(orders), sent_(sent) {}
   void send(runtime::reply&& r) override {
     if (r.status != 201) {
+      if (ledger_.refusals() == 0) std::fprintf(stderr, "first refusal: %d %s\n", r.status, r.body.c_str());
       ledger_.refused();
       return;
     }
@@ -466,9 +467,11 @@ int run(const arguments& a) {
   auto latencies = orders.take_latencies();
   for (int i = 0; i < 2000 && orders.open() != 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   std::string cpu;
+  double cpu_seconds = 0;
   for (const auto& [name, seconds] : cpu_after) {
     const auto before = cpu_before.find(name);
     const double used = seconds - (before == cpu_before.end() ? 0 : before->second);
+    cpu_seconds += used;
     if (used < 0.01) continue;
     char text[96];
     std::snprintf(text, sizeof text, "%s\"%s\":%.2f", cpu.empty() ? "" : ",", name.c_str(), used / took);
@@ -476,10 +479,11 @@ int run(const arguments& a) {
   }
   std::printf(
       "{\"bench\":\"order_flow\",\"mode\":\"%s\",\"durability\":\"%s\",\"window\":%zu,\"rate\":%.0f,\"seconds\":%.2f,\"orders\":%llu,"
-      "\"orders_per_s\":%.0f,\"p50_ms\":%.2f,\"p95_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"refused\":%llu,\"unfinished\":%zu,"
+      "\"orders_per_s\":%.0f,\"cpu_us_per_order\":%.1f,\"p50_ms\":%.2f,\"p95_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"refused\":%llu,\"unfinished\":%zu,"
       "\"ready_ms\":%.0f,\"idle_rss_mb\":%.0f,\"rss_mb\":%.0f,\"machine_fdatasync_us\":%.0f,\"cpu_cores\":{%s}}\n",
       a.mode.c_str(), a.durability.c_str(), a.window, a.rate, took, static_cast<unsigned long long>(done),
-      static_cast<double>(done) / took, percentile(latencies, 0.5), percentile(latencies, 0.95),
+      static_cast<double>(done) / took, cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(done, 1)),
+      percentile(latencies, 0.5), percentile(latencies, 0.95),
       percentile(latencies, 0.99), percentile(latencies, 1), static_cast<unsigned long long>(orders.refusals()),
       orders.open(), ready_ms, idle_mb, rss_mb(), sync_us, cpu.c_str());
   http.reset();

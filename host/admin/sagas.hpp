@@ -1,0 +1,14 @@
+// GET /admin/sagas/{key}: a process as the plugin that owns it describes it.
+// Thread: any that may wait.
+#pragma once
+
+#include "admin/question.hpp"
+#include "http/endpoint.hpp"
+#include "lifecycle/plugin_set.hpp"
+
+namespace gantry::admin {
+
+// The description of the first saga that knows the key, in the order of plugins. Asked: plugin, to look only there.
+http::reply saga(const lifecycle::plugin_set& set, const question& what);
+
+}  // namespace gantry::admin

@@ -1,0 +1,58 @@
+// What a host's operations API answers, as values for the commands to print. Boost.JSON reads it and shows in no
+// header. Thread: any.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace gantry::cli {
+
+struct seen_event {
+  std::string time, topic, type, key, id, correlation_id, plugin;
+  std::uint64_t partition = 0;
+  std::uint64_t offset = 0;
+  std::string json;  // the whole of it, on one line
+};
+struct event_page {
+  std::vector<seen_event> events;
+  std::string cursor;
+  bool more = false;
+};
+result<event_page> read_events(std::string_view json);
+
+struct traced_event {
+  double since_ms = 0;
+  std::string at, plugin, type, topic, key, id, causation_id;
+};
+result<std::vector<traced_event>> read_trace(std::string_view json);
+
+struct parked_item {
+  std::string plugin, id, what, subject, key, error, since;  // subject: topic and type, or the kind of job
+  std::uint64_t attempts = 0;
+};
+struct parked_page {
+  std::vector<parked_item> items;
+  bool truncated = false;
+};
+result<parked_page> read_parked(std::string_view json);
+
+struct replayed_partition {
+  std::uint64_t partition = 0, next = 0, end = 0;
+};
+result<std::vector<replayed_partition>> read_replay(std::string_view json);
+
+// The member of a JSON object that is a number; 0 when there is none.
+std::uint64_t read_count(std::string_view json, std::string_view member);
+
+// Indented, for people. Text that is not JSON comes back as it is.
+std::string indented(std::string_view json);
+
+// Detail or title of a problem document; what else it may be comes back shortened.
+std::string problem_text(std::string_view body);
+
+}  // namespace gantry::cli

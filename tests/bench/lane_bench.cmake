@@ -1,0 +1,2 @@
+add_executable(lane_bench ${CMAKE_CURRENT_LIST_DIR}/lane_bench.cpp)
+target_link_libraries(lane_bench PRIVATE gantry_host_runtime gantry_host_bus_local gantry_host_store_sqlite gantry_warnings)
