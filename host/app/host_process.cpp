@@ -62,9 +62,10 @@ class local_host final : public host_process {
         requests_(workers(options_.request_workers, 2), 4096, "request"),
         jobs_(4, 65'536, "job"),
         callbacks_(2, 1024, "callback"),
-        router_(requests_, callbacks_, system_clock()) {}
+        router_(requests_, callbacks_, system_clock()),
+        watch_(system_clock(), [this](runtime::work_kind kind) { replace_worker(kind); }) {}
 
-  ~local_host() override { drain_and_stop(std::chrono::milliseconds(0)); }
+  ~local_host() override { drain_and_stop(std::chrono::seconds(30)); }
 
   result<void> open() {
     if (auto done = pick_host(); !done) return done;
@@ -76,6 +77,7 @@ class local_host final : public host_process {
     parts.lanes = &lanes_;
     parts.jobs = &jobs_;
     parts.router = &router_;
+    parts.watch = &watch_;
     parts.metrics = &metrics_;
     parts.checks = &checks_;
     parts.time = &system_clock();
@@ -83,14 +85,15 @@ class local_host final : public host_process {
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
     checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
     checks_.add(observability::health_kind::ready, "bus", [this] { return bus_->health(); });
-    admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_);
+    admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_, options_.host);
+    if (auto done = plugins_->start(); !done) return done;
+    ticker_ = std::thread([this] { tick(); });
+    // Only now: who asks before would see half a host.
     if (options_.serve_http)
       if (auto done = open_endpoint(); !done) return done;
-    ticker_ = std::thread([this] { tick(); });
-    auto started = plugins_->start();
     // Loading leaves large free blocks behind that the host will not need again.
     malloc_trim(0);
-    return started;
+    return {};
   }
 
   std::string address() const override { return address_; }
@@ -99,7 +102,7 @@ class local_host final : public host_process {
   bus::bus& events() override { return *bus_; }
 
   bool drain_and_stop(std::chrono::milliseconds at_most) override {
-    if (stopped_) return true;
+    if (stopped_) return !stuck_;
     stopped_ = true;
     bool all = true;
     const auto until = std::chrono::steady_clock::now() + at_most;
@@ -113,6 +116,10 @@ class local_host final : public host_process {
       const auto left = std::max(std::chrono::steady_clock::duration::zero(), until - std::chrono::steady_clock::now());
       all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left)) && all;
     }
+    if (!all) {
+      stuck_ = true;
+      return false;
+    }
     {
       const std::lock_guard lock(tick_mutex_);
       ending_ = true;
@@ -121,7 +128,10 @@ class local_host final : public host_process {
     if (ticker_.joinable()) ticker_.join();
     if (endpoint_) endpoint_->stop();
     admin_.reset();
-    if (plugins_) plugins_->stop();
+    if (plugins_ && !plugins_->stop()) {
+      stuck_ = true;
+      return false;
+    }
     requests_.stop();
     callbacks_.stop();
     jobs_.stop();
@@ -209,11 +219,22 @@ class local_host final : public host_process {
     return {};
   }
 
+  // One worker is stuck in plugin code: another one takes its place.
+  void replace_worker(runtime::work_kind kind) {
+    switch (kind) {
+      case runtime::work_kind::request: requests_.grow(); break;
+      case runtime::work_kind::event:
+      case runtime::work_kind::write: lanes_.grow(); break;
+      case runtime::work_kind::job: jobs_.grow(); break;
+    }
+  }
+
   void tick() {
     std::unique_lock lock(tick_mutex_);
     while (!tick_wake_.wait_for(lock, tick_every, [this] { return ending_; })) {
       lock.unlock();
       plugins_->tick();
+      watch_.tick();
       lock.lock();
     }
   }
@@ -228,6 +249,7 @@ class local_host final : public host_process {
   runtime::request_pool jobs_;
   runtime::request_pool callbacks_;
   runtime::dispatcher router_;
+  runtime::work_watch watch_;
   std::unique_ptr<lifecycle::plugin_set> plugins_;
   std::unique_ptr<admin::operations> admin_;
   std::unique_ptr<http::endpoint> endpoint_;
@@ -237,6 +259,7 @@ class local_host final : public host_process {
   std::condition_variable tick_wake_;
   bool ending_ = false;  // guarded by tick_mutex_
   bool stopped_ = false;
+  bool stuck_ = false;  // a thread is inside plugin code and does not come back
 };
 
 }  // namespace

@@ -37,7 +37,8 @@ class host_process {
   virtual runtime::dispatcher& router() = 0;
   virtual bus::bus& events() = 0;
 
-  // Takes no more work, ends what is in progress, stops. False: not everything ended within the time.
+  // Takes no more work, ends what is in progress, stops. False: something did not end within the time and was named in the
+  // log; plugin code may still be running then, and only the end of the process gets rid of it.
   virtual bool drain_and_stop(std::chrono::milliseconds at_most) = 0;
 };
 

@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -69,7 +70,11 @@ int run(const run_arguments& arguments) {
   if (arguments.json) log.format = observability::log_format::json;
   auto checked = loader::validate_file(arguments.topology);
   for (const auto& p : checked.problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
-  if (topology::has_errors(checked.problems)) return 1;
+  // A plugin whose own file is bad is left out, named, and the others run; anything else concerns the whole.
+  const bool fatal = std::any_of(checked.problems.begin(), checked.problems.end(), [](const topology::problem& p) {
+    return p.level == topology::severity::error && p.plugin.empty();
+  });
+  if (fatal) return 1;
 
   observability::open_log(log);
   const auto started = system_clock().steady_us();
@@ -92,12 +97,16 @@ int run(const run_arguments& arguments) {
   observability::log_info("The host is ready.", {{"address", (*host)->address()}, {"ms", std::to_string(took_ms)}});
   wait_for_end();
   observability::log_info("The host drains.");
-  const bool all = (*host)->drain_and_stop(std::chrono::milliseconds(arguments.drain_timeout_ms));
-  if (!all) observability::log_warn("Some work had not ended when the time to drain was over.");
+  if (!(*host)->drain_and_stop(std::chrono::milliseconds(arguments.drain_timeout_ms))) {
+    observability::log_error("Some work has not ended; the process ends without it. What was committed is kept.");
+    observability::flush_log();
+    // Threads are inside plugin code: to join or unmap anything would wait for them, or pull their code away.
+    _exit(1);
+  }
   observability::log_info("The host has stopped.");
   host->reset();
   observability::close_log();
-  return all ? 0 : 1;
+  return 0;
 }
 
 }  // namespace gantry::cli

@@ -9,6 +9,7 @@
 #include "runtime/lane.hpp"
 #include "runtime/text.hpp"
 #include "runtime/values.hpp"
+#include "runtime/watch.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -71,6 +72,7 @@ class job_end final : public write {
   cause why() const override { return {job_.correlation_id, job_.id, {}}; }
 
   gantry_status run(gantry_tx& tx) override {
+    parking_ = false;
     auto& owner = board_.owner_;
     const auto& kind = owner.declared.jobs[job_.kind];
     auto& session = *tx.db.session;
@@ -84,8 +86,11 @@ class job_end final : public write {
       if (changes == 0 || kind.on_done == nullptr) return GANTRY_OK;
       return owner.guarded([&] { return kind.on_done(kind.user, &described, str(result_), &tx); }, "on_done");
     }
-    if (status_ != GANTRY_REJECT && job_.attempt < kind.max_attempts) {
-      const gantry_value again[] = {mine[0], mine[1], value(wait_until_us), value(job_.attempt + 1),
+    const bool more = status_ != GANTRY_REJECT && job_.attempt < kind.max_attempts;
+    if (more || postponed) {
+      // Postponed: beyond its last attempt, so that it does not run again but ends again.
+      const auto next = postponed ? std::max(job_.attempt, kind.max_attempts) + 1 : job_.attempt + 1;
+      const gantry_value again[] = {mine[0], mine[1], value(wait_until_us), value(next),
                                     value(std::string_view(error_))};
       return session.exec(
           "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND token = $2",
@@ -97,24 +102,28 @@ class job_end final : public write {
         s != GANTRY_OK)
       return fail(s, session.error_text());
     if (changes == 0 || kind.on_failed == nullptr) return GANTRY_OK;
+    parking_ = true;
     return owner.guarded([&] { return kind.on_failed(kind.user, &described, str(error_), &tx); }, "on_failed");
   }
 
   void finished(bool committed, gantry_status status, std::string_view text) override {
-    if (!committed) {
+    if (!committed && status == GANTRY_UNAVAILABLE) {
       // The store can't be written now; what the attempt has come to is kept and tried again.
-      board_.again(std::move(job_), status_, std::move(result_), std::move(error_));
+      board_.again(std::move(job_), status_, std::move(result_), std::move(error_), wait_until_us, postponed);
       return;
     }
-    if (status == GANTRY_OK) {
+    if (committed && status == GANTRY_OK) {
       if (status_ != GANTRY_OK && wait_until_us != 0) board_.noted_due(wait_until_us);
       return;
     }
+    // Nobody took notice that no attempt is left: they are told again later.
+    if (parking_) return board_.ended(std::move(job_), GANTRY_RETRY, {}, std::move(error_), true);
     // The result could not be taken: the attempt counts as failed, and the job runs again with its stable id.
     board_.ended(std::move(job_), status == GANTRY_REJECT ? GANTRY_REJECT : GANTRY_RETRY, {}, std::string(text));
   }
 
   std::int64_t wait_until_us = 0;  // wall; of a further attempt
+  bool postponed = false;          // its end is to be tried again then
 
  private:
   job_board& board_;
@@ -122,6 +131,7 @@ class job_end final : public write {
   const gantry_status status_;
   std::string result_;
   std::string error_;
+  bool parking_ = false;  // the last run has called on_failed
 };
 
 // Claims what is due.
@@ -133,17 +143,30 @@ class claim_write final : public write {
     next_due_us_ = INT64_MAX;
     auto& session = *tx.db.session;
     const auto room = static_cast<std::int64_t>(board_.ready_max_) - static_cast<std::int64_t>(board_.backlog());
-    const gantry_value due[] = {value(tx.now_us), value(std::clamp<std::int64_t>(room, 0, claimed_at_once))};
+    // Jobs of a version that had more kinds stay until their kind is back.
+    const auto& kinds = board_.owner_.declared.jobs;
+    std::vector<gantry_value> due;
+    std::string known;
+    for (const auto& k : kinds) {
+      due.push_back(value(std::string_view(k.name)));
+      known.append(known.empty() ? "$" : ", $").append(std::to_string(due.size()));
+    }
+    const std::string least_sql = "SELECT min(due) FROM gantry_job WHERE state = 0 AND kind IN (" + known + ")";
+    const std::vector<gantry_value> names = due;
+    due.push_back(value(tx.now_us));
+    due.push_back(value(std::clamp<std::int64_t>(room, 0, claimed_at_once)));
+    const std::string due_sql = "SELECT id, kind, key, payload, due, attempt, correlation FROM gantry_job"
+                                " WHERE state = 0 AND kind IN (" + known + ") AND due <= $" +
+                                std::to_string(kinds.size() + 1) + " ORDER BY due LIMIT $" +
+                                std::to_string(kinds.size() + 2);
     store::cursor* rows = nullptr;
-    if (session.query("SELECT id, kind, key, payload, due, attempt, correlation FROM gantry_job"
-                      " WHERE state = 0 AND due <= $1 ORDER BY due LIMIT $2",
-                      due, &rows) != GANTRY_OK)
+    if (session.query(due_sql, due, &rows) != GANTRY_OK)
       return fail(GANTRY_RETRY, session.error_text());
     const auto first = tx.jobs.size();
     while (rows->next() == GANTRY_OK) {
       ready_job job;
       const int kind = board_.owner_.find_job(text_at(*rows, 1));
-      if (kind < 0) continue;  // of a version that had more kinds: it stays until that kind is back
+      if (kind < 0) continue;
       job.kind = static_cast<std::uint32_t>(kind);
       job.id = text_at(*rows, 0);
       job.key = text_at(*rows, 2);
@@ -159,7 +182,7 @@ class claim_write final : public write {
       if (session.exec("UPDATE gantry_job SET state = 1, token = $2 WHERE id = $1", claim, nullptr) != GANTRY_OK)
         return fail(GANTRY_RETRY, session.error_text());
     }
-    if (session.query("SELECT min(due) FROM gantry_job WHERE state = 0", {}, &rows) != GANTRY_OK)
+    if (session.query(least_sql, names, &rows) != GANTRY_OK)
       return fail(GANTRY_RETRY, session.error_text());
     gantry_value least{};
     if (rows->next() == GANTRY_OK && rows->column(0, least) == GANTRY_OK && least.type == GANTRY_INT)
@@ -199,13 +222,8 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
   if (tx.suppressed) return GANTRY_OK;
   auto& session = *tx.db.session;
   const auto& name = owner_.declared.jobs[kind].name;
-  if (!key.empty()) {
-    const gantry_value same[] = {value(std::string_view(name)), value(key)};
-    if (const auto s =
-            session.exec("DELETE FROM gantry_job WHERE kind = $1 AND key = $2 AND key <> '' AND state = 0", same, nullptr);
-        s != GANTRY_OK)
-      return fail(s, session.error_text());
-  }
+  std::size_t replaced = 0;
+  if (const auto s = drop(tx, name, key, replaced); s != GANTRY_OK) return s;
   const auto uuid = new_uuid(tx.now_us);
   const std::string_view id(uuid.data(), uuid.size());
   const bool now = at_us <= tx.now_us && backlog() + tx.jobs.size() < ready_max_;
@@ -235,19 +253,60 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
 }
 
 gantry_status job_board::cancel(gantry_tx& tx, std::string_view kind, std::string_view key) {
-  const gantry_value which[] = {value(kind), value(key)};
-  std::int64_t changes = 0;
-  if (const auto s = tx.db.session->exec("DELETE FROM gantry_job WHERE kind = $1 AND key = $2 AND key <> '' AND state = 0",
-                                         which, &changes);
-      s != GANTRY_OK)
-    return fail(s, tx.db.session->error_text());
-  return changes != 0 ? GANTRY_OK : GANTRY_NOT_FOUND;
+  if (tx.suppressed) return GANTRY_OK;
+  std::size_t count = 0;
+  if (const auto s = drop(tx, kind, key, count); s != GANTRY_OK) return s;
+  return count != 0 ? GANTRY_OK : fail(GANTRY_NOT_FOUND, "no such job waits");
 }
 
-void job_board::start(std::vector<ready_job>&& jobs) {
+gantry_status job_board::drop(gantry_tx& tx, std::string_view kind, std::string_view key, std::size_t& count) {
+  if (key.empty()) return GANTRY_OK;
+  auto& session = *tx.db.session;
+  const gantry_value which[] = {value(kind), value(key)};
+  store::cursor* rows = nullptr;
+  if (const auto s = session.query("SELECT id, state FROM gantry_job WHERE kind = $1 AND key = $2 AND key <> ''"
+                                   " AND state < 2",
+                                   which, &rows);
+      s != GANTRY_OK)
+    return fail(s, session.error_text());
+  std::vector<std::string> ids;
+  while (rows->next() == GANTRY_OK) {
+    // A claimed one may still wait here for its worker.
+    const auto id = text_at(*rows, 0);
+    const bool claimed = integer_at(*rows, 1) == 1;
+    if (claimed && !waits(tx, id)) continue;
+    ids.emplace_back(id);
+    if (claimed) tx.dropped_jobs.emplace_back(id);
+  }
+  rows->close();
+  for (const auto& id : ids) {
+    const gantry_value one[] = {value(std::string_view(id))};
+    if (const auto s = session.exec("DELETE FROM gantry_job WHERE id = $1", one, nullptr); s != GANTRY_OK)
+      return fail(s, session.error_text());
+  }
+  count = ids.size();
+  return GANTRY_OK;
+}
+
+bool job_board::waits(const gantry_tx& tx, std::string_view id) const {
+  const auto is_it = [&](const ready_job& job) { return job.id == id; };
+  if (std::any_of(tx.jobs.begin(), tx.jobs.end(), is_it)) return true;
+  const std::lock_guard lock(mutex_);
+  return std::any_of(kinds_.begin(), kinds_.end(),
+                     [&](const kind_state& k) { return std::any_of(k.ready.begin(), k.ready.end(), is_it); });
+}
+
+void job_board::start(std::vector<ready_job>&& jobs, const std::vector<std::string>& dropped) {
   std::vector<std::uint32_t> touched;
+  const auto is_dropped = [&](const ready_job& job) {
+    return std::find(dropped.begin(), dropped.end(), job.id) != dropped.end();
+  };
   {
     const std::lock_guard lock(mutex_);
+    if (!dropped.empty()) {
+      std::erase_if(jobs, is_dropped);
+      for (auto& k : kinds_) ready_ -= std::erase_if(k.ready, is_dropped);
+    }
     for (auto& job : jobs) {
       if (std::find(touched.begin(), touched.end(), job.kind) == touched.end()) touched.push_back(job.kind);
       kinds_[job.kind].ready.push_back(std::move(job));
@@ -280,12 +339,18 @@ void job_board::pump(std::uint32_t kind) {
 
 void job_board::run(ready_job&& job) {
   const auto& kind = owner_.declared.jobs[job.kind];
+  if (job.attempt > kind.max_attempts) {
+    // All attempts were made; only its end is outstanding.
+    ended(std::move(job), GANTRY_REJECT, {}, "no attempt is left");
+    return;
+  }
   gantry_context context(owner_);
   context.is_job = true;
   context.why = {job.correlation_id, job.id, {}};
   context.deadline_us = clock_.steady_us() + kind.timeout_us;
   const auto described = describe(job, kind, clock_.wall_us() + kind.timeout_us);
   const observability::work_scope scope({owner_.id(), owner_.generation(), job.correlation_id, kind.name});
+  const watched_work watched(owner_, work_kind::job, kind.name, job.id);
   fail(GANTRY_OK, {});
   auto status = owner_.guarded([&] { return kind.run(kind.user, &described, &context); }, "job");
   context.end_read();
@@ -310,7 +375,7 @@ void job_board::run(ready_job&& job) {
   ended(std::move(job), status, std::move(context.result), std::move(text));
 }
 
-void job_board::ended(ready_job&& job, gantry_status status, std::string outcome, std::string error) {
+void job_board::ended(ready_job&& job, gantry_status status, std::string outcome, std::string error, bool postponed) {
   std::int64_t wait = 0;
   if (status != GANTRY_OK) {
     const std::lock_guard lock(mutex_);
@@ -321,14 +386,18 @@ void job_board::ended(ready_job&& job, gantry_status status, std::string outcome
   }
   auto end = std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
   if (wait != 0) end->wait_until_us = clock_.wall_us() + wait;
+  end->postponed = postponed;
   std::unique_ptr<write> w = std::move(end);
   // When the lane has ended, the row stays claimed, and the next process gives it back.
   owner_.writer->enqueue_always(w);
 }
 
-void job_board::again(ready_job&& job, gantry_status status, std::string outcome, std::string error) {
-  std::unique_ptr<write> w =
-      std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
+void job_board::again(ready_job&& job, gantry_status status, std::string outcome, std::string error,
+                      std::int64_t wait_until_us, bool postponed) {
+  auto end = std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
+  end->wait_until_us = wait_until_us;
+  end->postponed = postponed;
+  std::unique_ptr<write> w = std::move(end);
   owner_.writer->enqueue_always(w);
 }
 
@@ -344,6 +413,7 @@ std::size_t job_board::backlog() const {
 }
 
 void job_board::tick() {
+  if (kinds_.empty()) return;
   for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) pump(kind);
   if (owner_.state() != phase::running || clock_.wall_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
   if (claiming_.exchange(true)) return;

@@ -51,11 +51,15 @@ class job_board {
   // Writes a job in this transaction. [lane]
   gantry_status schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
                          std::int64_t at_us);
-  // Deletes a job that has not begun; NOT_FOUND when there is none. [lane]
+  // Deletes a job that has not begun; NOT_FOUND when there is none. A job that begins while this transaction is open may
+  // still run; its result is not taken then. [lane]
   gantry_status cancel(gantry_tx& tx, std::string_view kind, std::string_view key);
 
-  // Takes jobs whose transaction has committed. [lane]
-  void start(std::vector<ready_job>&& jobs);
+  // Takes jobs whose transaction has committed, and forgets those that it dropped before they had begun. [lane]
+  void start(std::vector<ready_job>&& jobs, const std::vector<std::string>& dropped);
+
+  // A row is or will be due at this wall time: it is looked for then. [any]
+  void noted_due(std::int64_t due_us);
 
   // Asks the lane to claim what is due. [any]
   void tick();
@@ -78,9 +82,12 @@ class job_board {
   void pump(std::uint32_t kind);
   void run(ready_job&& job);
   // `wait` is until the next attempt. [any]
-  void ended(ready_job&& job, gantry_status status, std::string result, std::string error);
-  void again(ready_job&& job, gantry_status status, std::string result, std::string error);
-  void noted_due(std::int64_t due_us);
+  void ended(ready_job&& job, gantry_status status, std::string result, std::string error, bool postponed = false);
+  void again(ready_job&& job, gantry_status status, std::string result, std::string error, std::int64_t wait_until_us,
+             bool postponed);
+  // Deletes the rows of a key whose jobs have not begun. [lane]
+  gantry_status drop(gantry_tx& tx, std::string_view kind, std::string_view key, std::size_t& count);
+  bool waits(const gantry_tx& tx, std::string_view id) const;
   std::size_t backlog() const;
 
   instance& owner_;

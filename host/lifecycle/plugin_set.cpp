@@ -174,7 +174,9 @@ result<void> plugin_set::declare(entry& e) {
   around.metrics = parts_.metrics;
   around.calls = parts_.router;
   around.topics = &topics_;
+  around.watch = parts_.watch;
   e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version, 1, around);
+  e.running->stall_after_us = settings.stall_after->count();
   auto running = e.running;
   const auto* entry_point = &e.file->entry();
   if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); }); !done)
@@ -293,15 +295,25 @@ bool plugin_set::drain(std::chrono::milliseconds at_most) {
     });
   };
   while (busy()) {
-    if (std::chrono::steady_clock::now() > until) return false;
+    if (std::chrono::steady_clock::now() > until) {
+      for (const auto* e : live) {
+        if (e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->running() != 0)
+          log_error("A plugin has work that does not end.",
+                    {{"plugin", e->id},
+                     {"requests", std::to_string(e->running->in_flight())},
+                     {"jobs", std::to_string(e->running->jobs->running())},
+                     {"lane", e->running->writer->idle() ? "idle" : "busy"}});
+      }
+      return false;
+    }
     for (auto* e : live) e->running->writer->tick();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }
 
-void plugin_set::stop() {
-  if (stopped_) return;
+bool plugin_set::stop() {
+  if (stopped_) return true;
   stopped_ = true;
   std::vector<std::unique_ptr<entry>> entries;
   {
@@ -309,6 +321,7 @@ void plugin_set::stop() {
     entries.swap(entries_);
   }
   parts_.router->routes(std::make_shared<const runtime::route_table>());
+  bool all = true;
   for (auto& e : entries) parts_.checks->remove(observability::health_kind::ready, e->id);
   for (auto& e : entries) {
     if (e->abandoned) {
@@ -324,7 +337,19 @@ void plugin_set::stop() {
     if (i.writer) i.writer->stop_events();
     if (i.jobs) i.jobs->stop();
     if (i.writer) i.writer->close();
-    if (ran) i.stop();
+    if (ran) {
+      auto running = e->running;
+      const auto done = bounded(*e, "stop", [running]() -> result<void> {
+        running->stop();
+        return {};
+      });
+      if (!done) {
+        log_error("A plugin does not stop.", {{"plugin", e->id}, {"error", done.failure().text}});
+        all = false;
+        static_cast<void>(e.release());
+        continue;
+      }
+    }
     i.jobs.reset();
     i.writer.reset();
     i.database.reset();
@@ -336,6 +361,7 @@ void plugin_set::stop() {
     const auto report = e->file->unload();
     if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", e->id}, {"reason", report.why}});
   }
+  return all;
 }
 
 std::vector<plugin_row> plugin_set::rows() const {

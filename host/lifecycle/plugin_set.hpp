@@ -23,6 +23,7 @@
 #include "runtime/lane.hpp"
 #include "runtime/observers.hpp"
 #include "runtime/request_pool.hpp"
+#include "runtime/watch.hpp"
 #include "runtime/worker_pool.hpp"
 #include "store/store.hpp"
 #include "topology/topology.hpp"
@@ -40,6 +41,7 @@ struct host_parts {
   runtime::worker_pool* lanes = nullptr;
   runtime::request_pool* jobs = nullptr;
   runtime::dispatcher* router = nullptr;
+  runtime::work_watch* watch = nullptr;
   observability::registry* metrics = nullptr;
   observability::health* checks = nullptr;
   const clock* time = nullptr;
@@ -73,8 +75,8 @@ class plugin_set {
 
   // No new requests or events; returns when what is in progress has ended or the time is over. False: something did not end.
   bool drain(std::chrono::milliseconds at_most);
-  // Stops and unloads everything.
-  void stop();
+  // Stops and unloads everything. False: a plugin's stop() does not come back; its thread and its code stay.
+  bool stop();
 
   // Lets time pass: timers, due jobs, pauses. Called every few milliseconds by a thread of its own. [any]
   void tick();

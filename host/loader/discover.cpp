@@ -49,6 +49,7 @@ discovery discover(const topology::topology& model) {
       out.problems.push_back(topology::make_problem(model.file, plugin.library.given ? plugin.library.at : plugin.at,
                                                     topology::severity::error, "plugins." + id + ".library",
                                                     std::move(fault), "a plugin that this host can load", ""));
+      out.problems.back().plugin = id;
     }
     if (found) out.manifests.emplace(id, std::move(*found));
   }

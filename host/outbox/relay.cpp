@@ -24,7 +24,8 @@ gantry_value integer(std::uint64_t v) {
 relay::relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake)
     : bus_(to), clock_(time), topics_(std::move(topics)), wake_(std::move(wake)) {}
 
-relay::~relay() = default;
+// The producer first: its acknowledgements need all the rest.
+relay::~relay() { producer_.reset(); }
 
 result<void> relay::recover(store::session& session, std::uint64_t highest) {
   highest_ = highest;
@@ -59,13 +60,15 @@ bool relay::open_producer() {
 }
 
 void relay::fall_behind(const error& why) {
+  // First: afterwards nothing is acknowledged any more that the account below would not know.
+  producer_.reset();
+  broken_ = false;
   {
     const std::lock_guard lock(mutex_);
     last_error_ = why.text;
     in_flight_.clear();
     in_flight_from_ = 0;
   }
-  producer_.reset();
   handed_ = acknowledged_.load();
   pause_us_ = std::clamp(pause_us_ * 2, first_pause_us, longest_pause_us);
   retry_at_us_ = clock_.steady_us() + pause_us_;
@@ -112,12 +115,15 @@ void relay::catch_up(store::session& session) {
   std::vector<bus::batch> batches;
   error failure;
   bool good = true;
-  while (good && rows->next() == GANTRY_OK) {
+  gantry_status row = GANTRY_OK;
+  while ((row = rows->next()) == GANTRY_OK) {
     gantry_value id{};
     gantry_value bytes{};
     gantry_value source{};
-    if (rows->column(0, id) != GANTRY_OK || rows->column(1, bytes) != GANTRY_OK || rows->column(2, source) != GANTRY_OK)
+    if (rows->column(0, id) != GANTRY_OK || rows->column(1, bytes) != GANTRY_OK || rows->column(2, source) != GANTRY_OK) {
+      row = GANTRY_FAILED;
       break;
+    }
     auto parts = read_parts({bytes.as.s.ptr, bytes.as.s.len});
     if (!parts) {
       failure = parts.failure();
@@ -148,6 +154,11 @@ void relay::catch_up(store::session& session) {
     handed_ = ticket;
     ++appended_;
     ++seen;
+  }
+  if (good && row != GANTRY_DONE) {
+    // A row that can't be read must not be passed over.
+    failure = {errc::io, "reading the outbox: " + std::string(session.error_text())};
+    good = false;
   }
   rows->close();
   if (!good) {

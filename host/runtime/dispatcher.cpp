@@ -13,6 +13,7 @@
 #include "runtime/lane.hpp"
 #include "runtime/target.hpp"
 #include "runtime/text.hpp"
+#include "runtime/watch.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -22,6 +23,9 @@ std::string_view find_header(const std::vector<std::pair<std::string, std::strin
     if (n == name) return v;
   return {};
 }
+
+// A plugin with so many hanging workers gets no more of them.
+constexpr std::uint32_t too_many_stalled = 2;
 
 // Counts a request in and out, and refuses it when the plugin does not take any.
 class visit {
@@ -46,15 +50,19 @@ bool refuses(const instance& owner, gantry_status status) {
 // Runs the handler. Afterwards the context holds a reply, or a write to be done.
 void handle(instance& owner, const route& r, const gantry_request& request, gantry_context& context) {
   const observability::work_scope scope({owner.id(), owner.generation(), context.why.correlation_id, r.pattern});
+  const watched_work watched(owner, work_kind::request, r.pattern, context.why.correlation_id);
   fail(GANTRY_OK, {});
   auto status = owner.guarded([&] { return r.handler(r.user, &request, &context); }, "request handler");
   context.end_read();
   if (refuses(owner, status)) {
     context.reply = problem_for(GANTRY_FAILED, owner.id() + " answered with " + status_name(status));
+    context.write = nullptr;
     return;
   }
   if (status != GANTRY_OK) {
+    // Also when it asked for a write before it failed.
     context.reply = problem_for(status, last_failure());
+    context.write = nullptr;
     return;
   }
   if (!context.reply && context.write == nullptr)
@@ -66,7 +74,9 @@ void handle(instance& owner, const route& r, const gantry_request& request, gant
 // Runs a write function; `out` is what it answers.
 gantry_status run_write(instance& owner, gantry_write_handler fn, void* user, gantry_tx& tx, reply& out) {
   auto status = owner.guarded([&] { return fn(user, &tx); }, "write");
-  if (refuses(owner, status)) status = GANTRY_FAILED;
+  if (refuses(owner, status)) status = fail(GANTRY_FAILED, owner.id() + " answered with " + status_name(status));
+  // What is rolled back can't be answered as done.
+  if (status != GANTRY_OK && tx.reply && tx.reply->status < 400) tx.reply.reset();
   if (tx.reply) {
     out = std::move(*tx.reply);
     tx.reply.reset();
@@ -168,6 +178,7 @@ class dispatcher::request_write final : public write {
           reply_ = problem(422, "idempotency-key-reused", "Idempotency-Key Reused",
                            "this Idempotency-Key was used with another request body");
           return GANTRY_OK;
+        case idempotency::found::unreadable: return fail(GANTRY_RETRY, tx.db.session->error_text());
       }
     }
     if (r.context_.write == nullptr) {
@@ -252,6 +263,11 @@ bool dispatcher::request_work::run() {
   if (to_.state() != phase::running) {
     correlation_id_ = find_header(in_.headers, "correlation-id");
     answer(problem_for(GANTRY_UNAVAILABLE, to_.id() + " is " + std::string(to_string(to_.state()))));
+    return false;
+  }
+  if (to_.stalled.load(std::memory_order_relaxed) >= too_many_stalled) {
+    correlation_id_ = find_header(in_.headers, "correlation-id");
+    answer(problem_for(GANTRY_UNAVAILABLE, to_.id() + " has workers that do not come back"));
     return false;
   }
   if (!prepare(request_) || (route_.idempotent && !take_key())) return false;
@@ -404,12 +420,6 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   std::int64_t deadline = caller_deadline_us;
   if (c.timeout_us != 0) deadline = std::min(deadline, begun + static_cast<std::int64_t>(c.timeout_us));
   if (begun >= deadline) return refuse(GANTRY_TIMEOUT, "the deadline had passed before " + std::string(plugin) + " was called");
-  if (troubled_.load(std::memory_order_relaxed) != 0) {
-    const std::lock_guard lock(breakers_mutex_);
-    const auto at = breakers_.find(std::string(plugin));
-    if (at != breakers_.end() && !at->second.allows(begun))
-      return refuse(GANTRY_UNAVAILABLE, "the breaker of " + std::string(plugin) + " is open after repeated failures");
-  }
   const auto report = [&](bool good) {
     if (good && troubled_.load(std::memory_order_relaxed) == 0) return;
     const std::lock_guard lock(breakers_mutex_);
@@ -436,13 +446,6 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
               out);
     return GANTRY_OK;
   }
-  instance& to = *at.owner;
-  const visit inside(to);
-  if (!inside.welcome()) {
-    report(false);
-    return refuse(GANTRY_UNAVAILABLE, to.id() + " is " + std::string(to_string(to.state())));
-  }
-
   std::array<gantry_field, max_path_segments> params;
   std::array<std::string, max_path_segments> decoded;
   bool good = true;
@@ -457,6 +460,20 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   std::vector<std::pair<std::string, std::string>> query;
   if (mark != std::string_view::npos) good = good && parse_query(target.substr(mark + 1), query);
   if (!good) return refuse(GANTRY_INVALID, "the target of the call has a '%' without two hexadecimal digits: " + std::string(target));
+  // Only now: whoever is let through an open breaker as its probe must report how it went.
+  if (troubled_.load(std::memory_order_relaxed) != 0) {
+    const std::lock_guard lock(breakers_mutex_);
+    const auto known = breakers_.find(std::string(plugin));
+    if (known != breakers_.end() && !known->second.allows(begun))
+      return refuse(GANTRY_UNAVAILABLE, "the breaker of " + std::string(plugin) + " is open after repeated failures");
+  }
+  instance& to = *at.owner;
+  const visit inside(to);
+  if (!inside.welcome()) {
+    report(false);
+    return refuse(GANTRY_UNAVAILABLE, to.id() + " is " + std::string(to_string(to.state())));
+  }
+
   std::vector<gantry_field> query_fields;
   for (const auto& [name, text] : query) query_fields.push_back({str(name), str(text)});
 
@@ -480,11 +497,9 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   request.caller = str(from.id());
   request.deadline_us = clock_.wall_us() + (deadline - begun);
   handle(to, *at.found, request, context);
-  if (context.write != nullptr) {
-    write_and_wait(to, context);
-    if (context.write_drop != nullptr) context.write_drop(context.write_user);
-    context.write_drop = nullptr;
-  }
+  if (context.write != nullptr) write_and_wait(to, context);
+  if (context.write_drop != nullptr) context.write_drop(context.write_user);
+  context.write_drop = nullptr;
   const auto ended = clock_.steady_us();
   to.counts.requests->add();
   if (context.reply->status >= 500) to.counts.request_errors->add();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "runtime/values.hpp"
 
@@ -95,7 +96,7 @@ void feed::begin_batch() noexcept {
 }
 
 bool feed::is_new(const bus::record& r) {
-  if (r.sequence == 0 || replaying(r)) return true;
+  if (r.sequence == 0) return true;
   if (last_source_ >= sources_.size() || sources_[last_source_].name != r.source) {
     last_source_ = static_cast<std::size_t>(
         std::find_if(sources_.begin(), sources_.end(), [&](const source& s) { return s.name == r.source; }) -
@@ -139,6 +140,7 @@ void feed::taken(std::size_t count, bool saved) {
 }
 
 gantry_status feed::rewind(store::session& session, std::uint64_t next, std::uint64_t replay_end, bool forget_sources) {
+  forgets_ = forget_sources;
   const std::string sources = forget_sources ? std::string() : encode_sources();
   const gantry_value params[] = {value(next),
                                  value(replay_end),
@@ -156,6 +158,10 @@ void feed::rewound(std::uint64_t next, std::uint64_t replay_end) {
   saved_next_ = fetch_from_ = next;
   replay_end_ = replay_end;
   ++epoch_;
+  if (std::exchange(forgets_, false)) {
+    sources_.clear();
+    last_source_ = 0;
+  }
   unsaved_ = 0;
   fetched_.records.clear();
   at_ = 0;
@@ -163,6 +169,18 @@ void feed::rewound(std::uint64_t next, std::uint64_t replay_end) {
   park_head = false;
   halted.clear();
   available = true;
+}
+
+result<void> feed::reload(store::session& session) {
+  fetched_.records.clear();
+  at_ = 0;
+  attempts = 0;
+  park_head = false;
+  unsaved_ = 0;
+  sources_.clear();
+  last_source_ = 0;
+  available = true;
+  return load(session, false);
 }
 
 }  // namespace gantry::runtime

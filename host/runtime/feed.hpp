@@ -51,6 +51,8 @@ class feed {
   // Sets the position, under a new epoch: what was fetched is dropped.
   gantry_status rewind(store::session& session, std::uint64_t next, std::uint64_t replay_end, bool forget_sources);
   void rewound(std::uint64_t next, std::uint64_t replay_end);
+  // Reads the position again, which somebody else has moved: what was fetched is dropped.
+  result<void> reload(store::session& session);
 
   bool replaying(const bus::record& r) const noexcept { return r.offset < replay_end_; }
   std::uint64_t next() const noexcept { return next_; }
@@ -89,6 +91,7 @@ class feed {
   std::uint64_t epoch_ = 0;
   std::uint64_t replay_end_ = 0;
   std::uint64_t unsaved_ = 0;
+  bool forgets_ = false;  // the rewinding in progress also forgets the sources
   std::vector<source> sources_;
   std::size_t last_source_ = 0;
 };

@@ -118,10 +118,10 @@ idempotency::hour_index& idempotency::index_of(std::int64_t hour) {
   return hours_.front();
 }
 
-result<void> idempotency::load(store::session& session, std::int64_t wall_us) {
-  const gantry_value oldest[] = {value(wall_us / hour_us - kept_hours)};
+result<void> idempotency::load(store::session& session) {
+  // Old rows too: they are forgotten by wants_expiry(), and no id of theirs may be given again.
   store::cursor* rows = nullptr;
-  if (session.query("SELECT id, hour, keys FROM gantry_idempotency WHERE hour >= $1", oldest, &rows) != GANTRY_OK)
+  if (session.query("SELECT id, hour, keys FROM gantry_idempotency", {}, &rows) != GANTRY_OK)
     return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
   while (rows->next() == GANTRY_OK) {
     const auto id = static_cast<std::uint64_t>(integer_at(*rows, 0));
@@ -159,9 +159,12 @@ idempotency::found idempotency::find(store::session& session, const idempotency_
       const gantry_value row[] = {value(h.places[at].row >> 16)};
       const std::size_t index = h.places[at].row & 0xFFFF;
       store::cursor* rows = nullptr;
-      if (session.query("SELECT keys, replies FROM gantry_idempotency WHERE id = $1", row, &rows) != GANTRY_OK) continue;
+      if (session.query("SELECT keys, replies FROM gantry_idempotency WHERE id = $1", row, &rows) != GANTRY_OK)
+        return found::unreadable;
       auto answer = found::nothing;
-      if (rows->next() == GANTRY_OK) {
+      const auto there = rows->next();
+      if (there != GANTRY_OK && there != GANTRY_DONE) answer = found::unreadable;
+      if (there == GANTRY_OK) {
         const auto keys = text_at(*rows, 0);
         if ((index + 1) * key_bytes <= keys.size()) {
           const auto stored = read_key(keys.data() + index * key_bytes);

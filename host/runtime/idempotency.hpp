@@ -35,15 +35,16 @@ idempotency_key make_idempotency_key(std::string_view principal, std::string_vie
 
 class idempotency {
  public:
-  enum class found { nothing, same, other_body };
+  enum class found { nothing, same, other_body, unreadable };
 
-  result<void> load(store::session& session, std::int64_t wall_us);
+  result<void> load(store::session& session);
 
   // Marks a key as being worked on; false when it is already. [any]
   bool begin(const idempotency_key& key);
   void end(const idempotency_key& key);
 
   // Looks a key up, among what was stored and what this batch keeps. `same`: `out` is the stored reply.
+  // `unreadable`: the store did not answer, so nobody knows.
   found find(store::session& session, const idempotency_key& key, reply& out) const;
 
   // Keeps a reply with this batch.

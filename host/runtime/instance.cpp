@@ -167,6 +167,8 @@ result<void> instance::health() const {
     case phase::failed: return error{errc::unavailable, "state is " + std::string(to_string(state()))};
   }
   if (const auto blocked = writer->count().blocked; !blocked.empty()) return error{errc::unavailable, blocked};
+  if (const auto n = stalled.load(); n != 0)
+    return error{errc::unavailable, std::to_string(n) + " workers are in its code and do not come back"};
   if (plugin->health == nullptr) return {};
   fail(GANTRY_OK, {});
   const auto s = guarded([&] { return plugin->health(plugin->self); }, "health");

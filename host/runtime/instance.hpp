@@ -26,6 +26,7 @@ namespace gantry::runtime {
 class lane;
 class job_board;
 class dispatcher;
+class work_watch;
 
 // The topics of this host's topology, and the dead letter topics beside them, by name.
 using topic_directory = std::map<std::string, bus::topic_id, std::less<>>;
@@ -36,6 +37,7 @@ struct surroundings {
   observability::registry* metrics = nullptr;
   dispatcher* calls = nullptr;
   const topic_directory* topics = nullptr;
+  work_watch* watch = nullptr;  // null: hangs go unnoticed
 };
 
 enum class phase { created, setup, starting, running, stopping, stopped, failed };
@@ -91,6 +93,10 @@ class instance {
 
   phase state() const noexcept { return phase_.load(std::memory_order_acquire); }
   void state(phase p) noexcept { phase_.store(p, std::memory_order_release); }
+
+  // Workers that are in this plugin's code for longer than stall_after_us.
+  std::atomic<std::uint32_t> stalled{0};
+  std::int64_t stall_after_us = 10'000'000;
 
   // Requests and calls that plugin code is handling.
   void enter() noexcept { in_flight_.fetch_add(1); }

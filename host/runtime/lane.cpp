@@ -9,6 +9,7 @@
 #include "runtime/instance.hpp"
 #include "runtime/text.hpp"
 #include "runtime/values.hpp"
+#include "runtime/watch.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -19,6 +20,9 @@ constexpr std::uint32_t attempts_before_parking = 4;
 constexpr std::int64_t first_pause_us = 100'000;
 constexpr std::int64_t longest_pause_us = 30'000'000;
 constexpr std::int64_t maintenance_us = 1'000'000;
+constexpr std::int64_t longest_fetch_pause_us = 200'000;
+constexpr std::size_t reruns_alone = 3;  // of a single event or write, before it is to blame
+constexpr std::size_t longest_error = 4096;
 constexpr std::uint64_t unsaved_max = 1000;
 
 constexpr std::string_view meta_schema =
@@ -98,7 +102,7 @@ result<void> lane::open(const std::string& source_prefix) {
       bus_, clock_, [this](std::string_view name) { return find_topic(name); },
       [this] { workers_.schedule(*this); });
   if (auto done = relay_->recover(s, row_ - 1); !done) return done;
-  if (auto done = idempotency_.load(s, clock_.wall_us()); !done) return done;
+  if (auto done = idempotency_.load(s); !done) return done;
   if (auto done = parking_.load(s); !done) return done;
   if (owner_.jobs)
     if (auto done = owner_.jobs->recover(s); !done) return done;
@@ -156,6 +160,7 @@ result<void> lane::consume(std::string_view group) {
       feeds_.push_back(std::move(f));
     }
   }
+  feeds_ready_ = true;
   events_on_ = true;
   workers_.schedule(*this);
   return {};
@@ -171,11 +176,19 @@ void lane::close() {
   }
   events_on_ = false;
   workers_.quiesce(*this);
-  consumer_.reset();
-  if (session_) maintain();
+  {
+    // The bus may have scheduled it once more; such a run sees that the lane has ended.
+    const std::lock_guard running(run_mutex_);
+    if (session_) maintain();
+    feeds_ready_ = false;
+    consumer_.reset();
+    feeds_.clear();
+    relay_.reset();
+  }
+  // Nobody is left who could schedule it again.
+  workers_.quiesce(*this);
   for (auto& w : queue_) w->finished(false, GANTRY_UNAVAILABLE, owner_.id() + " has stopped");
   queue_.clear();
-  relay_.reset();
   session_.reset();
 }
 
@@ -200,8 +213,8 @@ bool lane::enqueue(std::unique_ptr<write>& w, std::string& why) {
       return false;
     }
     queue_.push_back(std::move(w));
+    workers_.schedule(*this);  // under the lock: nothing is scheduled once close() has begun
   }
-  workers_.schedule(*this);
   return true;
 }
 
@@ -210,8 +223,8 @@ bool lane::enqueue_always(std::unique_ptr<write>& w) {
     const std::lock_guard lock(queue_mutex_);
     if (closed_ || !broken_.empty()) return false;
     queue_.push_back(std::move(w));
+    workers_.schedule(*this);
   }
-  workers_.schedule(*this);
   return true;
 }
 
@@ -219,8 +232,8 @@ void lane::tick() {
   {
     const std::lock_guard lock(queue_mutex_);
     if (closed_ || !broken_.empty()) return;
+    workers_.schedule(*this);
   }
-  workers_.schedule(*this);
 }
 
 bool lane::idle() const {
@@ -257,7 +270,7 @@ void lane::run() {
   const auto now = clock_.steady_us();
   {
     const std::lock_guard lock(queue_mutex_);
-    if (!broken_.empty() || !relay_) {
+    if (closed_ || !broken_.empty() || !relay_) {
       busy_ = false;
       return;
     }
@@ -279,7 +292,7 @@ void lane::run() {
     }
     if (waiting) workers_.schedule(*this);
   }
-  if (!caught_up_.load(std::memory_order_relaxed)) note_caught_up();
+  if (timers_wait_) note_caught_up();
   if (now - last_maintenance_us_ >= maintenance_us) {
     last_maintenance_us_ = now;
     maintain();
@@ -293,6 +306,8 @@ void lane::note_caught_up() {
   for (std::size_t i = 0; i < feeds_.size(); ++i)
     if (feeds_[i]->next() < starting_ends_[i] && feeds_[i]->lag() != 0 && feeds_[i]->halted.empty()) return;
   caught_up_ = true;
+  timers_wait_ = false;
+  // Those that restore() asked for. The others' tickets are below this one, and all but a few are acknowledged.
   wheel_.acknowledged(UINT64_MAX, timer_now());
 }
 
@@ -326,7 +341,7 @@ class timer_write final : public write {
 }  // namespace
 
 void lane::fire_timers() {
-  if (owner_.state() != phase::running) return;
+  if (owner_.state() != phase::running || timers_wait_) return;
   const auto now = timer_now();
   fired_.clear();
   wheel_.advance(now, fired_);
@@ -340,7 +355,13 @@ std::int64_t lane::timer_now() {
     if (frozen_since_us_ == 0) frozen_since_us_ = now;
     return frozen_since_us_ - frozen_total_us_;
   }
-  if (frozen_since_us_ != 0) frozen_total_us_ += now - std::exchange(frozen_since_us_, 0);
+  if (frozen_since_us_ != 0) {
+    frozen_total_us_ += now - std::exchange(frozen_since_us_, 0);
+    // Answers that came in the meantime are handled before a timer may fire.
+    timers_wait_ = true;
+    for (std::size_t i = 0; i < feeds_.size(); ++i)
+      if (const auto range = consumer_->range(feeds_[i]->where)) starting_ends_[i] = range->end;
+  }
   return now - frozen_total_us_;
 }
 
@@ -368,6 +389,12 @@ bool lane::take_events() {
     feed& f = *feeds_[(i + rotation_) % feeds_.size()];
     if (!f.halted.empty() || f.blocked_until_us > now) continue;
     auto filled = f.fill();
+    if (!filled && (filled.failure().code == errc::unavailable || filled.failure().code == errc::timeout)) {
+      // The bus can't be reached now: nothing is lost, it is asked again.
+      f.available.store(true, std::memory_order_release);
+      f.blocked_until_us = now + longest_fetch_pause_us;
+      continue;
+    }
     if (!filled) {
       f.halted = filled.failure().text;
       log_error("A partition stands still.",
@@ -399,7 +426,7 @@ bool lane::worth_a_transaction() {
 }
 
 void lane::handle_batch() {
-  for (;;) {
+  for (std::size_t reruns = 0;;) {
     failure what;
     const auto end = attempt(what);
     switch (end) {
@@ -412,8 +439,15 @@ void lane::handle_batch() {
         continue;
       case attempt_end::rerun:
         owner_.counts.reruns->add();
-        limit_ = std::max<std::size_t>(1, limit_ / 2);
-        if (taken_.size() > limit_) taken_.resize(limit_);
+        if (!halve(what, ++reruns)) return;
+        continue;
+      case attempt_end::stale:
+        if (!reload()) {
+          blocked_until_us_ = clock_.steady_us() + 1'000'000;
+          end_without_commit(GANTRY_UNAVAILABLE, what.text);
+          return;
+        }
+        if (writes_.empty()) return;
         continue;
       case attempt_end::refused:
         blocked_until_us_ = clock_.steady_us() + 1'000'000;
@@ -452,30 +486,38 @@ lane::attempt_end lane::attempt(failure& what) {
   auto& s = *session_;
   const auto gave_up = [&](gantry_status status) {
     what.text = s.error_text();
+    what.status = status;
     s.rollback();
     if (status == GANTRY_RETRY) return attempt_end::rerun;
     return status == GANTRY_UNAVAILABLE ? attempt_end::refused : attempt_end::broken;
   };
-  if (const auto status = s.begin(); status != GANTRY_OK) return gave_up(status);
+  if (const auto status = s.begin(); status != GANTRY_OK)
+    // Somebody else holds the store's lock, and longer than the driver waits.
+    return gave_up(status == GANTRY_RETRY ? GANTRY_UNAVAILABLE : status);
   tx_.begin(s, row_, clock_.wall_us());
   for (auto& [f, n] : touched_) {
     if (const auto status = f->save(s, n); status != GANTRY_OK) {
       if (status != GANTRY_CONFLICT) return gave_up(status);
       what.text = "the position of " + f->topic + " was moved by somebody else";
       s.rollback();
-      return attempt_end::broken;
+      return attempt_end::stale;
     }
   }
   if (const auto status = run_events(what); status != GANTRY_OK) {
+    if (what.store) return gave_up(status);
+    // A store that can't go on is not the event's fault.
+    if (const auto alive = s.savepoint(); alive == GANTRY_UNAVAILABLE || alive == GANTRY_FAILED) return gave_up(alive);
     s.rollback();
     return attempt_end::event_failed;
   }
-  run_writes();
+  if (const auto status = run_writes(); status != GANTRY_OK) return gave_up(status);
   if (const auto status = finish_rows(); status != GANTRY_OK) return gave_up(status);
   if (const auto status = s.commit(); status != GANTRY_OK) {
     // After a failed fsync nobody knows what is on the disk: nothing more is written.
     what.text = s.error_text();
-    if (status == GANTRY_RETRY) return attempt_end::rerun;
+    what.status = status;
+    // A conflict: a constraint that is checked only at the end.
+    if (status == GANTRY_RETRY || status == GANTRY_CONFLICT) return attempt_end::rerun;
     return status == GANTRY_UNAVAILABLE ? attempt_end::refused : attempt_end::broken;
   }
   after_commit();
@@ -519,6 +561,7 @@ gantry_status lane::handle(gantry_tx& tx, const bus::record& r, std::string_view
   tx.usable = true;
   const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, topic});
   const transaction_mark mark;
+  const watched_work watched(owner_, work_kind::event, s->type, r.id);
   fail(GANTRY_OK, {});
   std::size_t failed = 0;
   const auto status = owner_.guarded(
@@ -533,9 +576,13 @@ gantry_status lane::handle(gantry_tx& tx, const bus::record& r, std::string_view
 gantry_status lane::run_event(taken& t, bool fresh, failure& what) {
   if (!fresh || t.handler == nullptr) return GANTRY_OK;
   feed& f = *t.from;
-  if (f.park_head) return park(t, f.last_error, f.attempts);
-  if (options_.poison == poison_policy::park_key && parking_.has(f.topic, t.event->key))
-    return park(t, "parked behind an earlier event of this key", 0);
+  const bool behind = options_.poison == poison_policy::park_key && parking_.has(f.topic, t.event->key);
+  if (f.park_head || behind) {
+    const auto parked = f.park_head ? park(t, f.last_error, f.attempts)
+                                    : park(t, "parked behind an earlier event of this key", 0);
+    what.store = parked != GANTRY_OK;
+    return parked;
+  }
   const auto begun = clock_.steady_us();
   const auto status = handle(tx_, *t.event, f.topic, f.where.partition, f.replaying(*t.event));
   if (t.handler->latency != nullptr) t.handler->latency->observe_ns((clock_.steady_us() - begun) * 1000);
@@ -550,26 +597,30 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
   const auto& first = taken_[from];
   std::size_t to = from;
   event_set_.clear();
+  const bool replayed = first.from->replaying(*first.event);
   while (to < taken_.size() && taken_[to].from == first.from && taken_[to].handler == first.handler && fresh_[to] &&
+         first.from->replaying(*taken_[to].event) == replayed &&
          !(options_.poison == poison_policy::park_key && parking_.has(first.from->topic, taken_[to].event->key))) {
     event_set_.emplace_back();
     fill_event(event_set_.back(), *taken_[to].event, first.from->topic, first.from->where.partition,
                first.from->replaying(*taken_[to].event));
     if (taken_[to].event->version < first.handler->min_version ||
         taken_[to].event->version > first.handler->max_version) {
-      what = {to, GANTRY_REJECT, "schema version " + std::to_string(taken_[to].event->version) + " is not read here"};
+      what = {to, GANTRY_REJECT, "schema version " + std::to_string(taken_[to].event->version) + " is not read here",
+              false, false};
       return from;
     }
     ++to;
   }
   tx_.why = {first.event->correlation_id, first.event->id, first.event->traceparent};
-  tx_.suppressed = first.from->replaying(*first.event);
+  tx_.suppressed = replayed;
   tx_.usable = true;
   const observability::work_scope scope({owner_.id(), owner_.generation(), first.event->correlation_id, first.from->topic});
-  std::size_t failed = 0;
+  std::size_t failed = SIZE_MAX;  // stays so when the handler does not know
   gantry_status status = GANTRY_OK;
   {
     const transaction_mark mark;
+    const watched_work watched(owner_, work_kind::event, first.handler->type, first.event->id);
     fail(GANTRY_OK, {});
     status = owner_.guarded(
         [&] { return first.handler->on_batch(first.handler->user, event_set_.data(), event_set_.size(), &tx_, &failed); },
@@ -579,8 +630,10 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
   tx_.usable = false;
   tx_.suppressed = false;
   if (status == GANTRY_OK) return to;
-  what = {from + std::min(failed, event_set_.size() - 1), status,
-          last_failure().empty() ? status_name(status) : std::string(last_failure())};
+  const bool known = failed < event_set_.size();
+  what = {from + (known ? failed : 0), status,
+          last_failure().empty() ? status_name(status) : std::string(last_failure()), false,
+          !known && event_set_.size() > 1};
   return from;
 }
 
@@ -604,6 +657,8 @@ gantry_status lane::run_events(failure& what) {
 
 gantry_status lane::park(taken& t, std::string_view text, std::uint32_t attempts) {
   feed& f = *t.from;
+  // Bounded, so that the copy fits its topic whatever the handler had to say.
+  text = text.substr(0, longest_error);
   const auto status =
       parking_.add(*session_, f.topic, f.where.partition, *t.event, text, attempts, clock_.wall_us());
   if (status != GANTRY_OK) return status;
@@ -630,15 +685,13 @@ gantry_status lane::park(taken& t, std::string_view text, std::uint32_t attempts
   return GANTRY_OK;
 }
 
-void lane::run_writes() {
+gantry_status lane::run_writes() {
   auto& s = *session_;
   write_ends_.assign(writes_.size(), {GANTRY_OK, {}});
   for (std::size_t i = 0; i < writes_.size(); ++i) {
-    if (s.savepoint() != GANTRY_OK) {
-      write_ends_[i] = {GANTRY_UNAVAILABLE, std::string(s.error_text())};
-      continue;
-    }
+    if (const auto status = s.savepoint(); status != GANTRY_OK) return status;
     const auto mark = tx_.here();
+    const auto removed = parking_.removed();
     tx_.why = writes_[i]->why();
     tx_.reply.reset();
     tx_.usable = true;
@@ -646,6 +699,7 @@ void lane::run_writes() {
     {
       const observability::work_scope scope({owner_.id(), owner_.generation(), tx_.why.correlation_id, "write"});
       const transaction_mark inside;
+      const watched_work watched(owner_, work_kind::write, "write", tx_.why.correlation_id);
       fail(GANTRY_OK, {});
       status = writes_[i]->run(tx_);
     }
@@ -654,10 +708,57 @@ void lane::run_writes() {
     if (status != GANTRY_OK) {
       write_ends_[i] = {status, last_failure().empty() ? status_name(status) : std::string(last_failure())};
       tx_.back_to(mark);
-      s.rollback_to();
+      parking_.back_to(removed);
+      // The failure may have ended the whole transaction.
+      if (const auto undone = s.rollback_to(); undone != GANTRY_OK) return undone;
     }
-    s.release();
+    if (const auto released = s.release(); released != GANTRY_OK) return released;
   }
+  return GANTRY_OK;
+}
+
+bool lane::halve(const failure& what, std::size_t reruns) {
+  workers_.schedule(*this);  // for what is left out here
+  limit_ = std::max<std::size_t>(1, limit_ / 2);
+  if (!writes_.empty()) {
+    // Requests wait; the events' turn comes again.
+    const bool alone = writes_.size() == 1 && taken_.empty();
+    taken_.clear();
+    if (!alone) {
+      if (writes_.size() == 1) return true;
+      const auto half = writes_.begin() + static_cast<std::ptrdiff_t>(writes_.size() / 2);
+      const std::lock_guard lock(queue_mutex_);
+      queue_.insert(queue_.begin(), std::make_move_iterator(half), std::make_move_iterator(writes_.end()));
+      writes_.erase(half, writes_.end());
+      return true;
+    }
+    if (what.status == GANTRY_RETRY && reruns < reruns_alone) return true;
+    const bool own = !write_ends_.empty() && write_ends_[0].first != GANTRY_OK;
+    end_without_commit(own ? write_ends_[0].first : what.status, own ? write_ends_[0].second : what.text);
+    return false;
+  }
+  if (taken_.size() > 1) {
+    taken_.resize(taken_.size() / 2);
+    return true;
+  }
+  if (what.status == GANTRY_RETRY && reruns < reruns_alone) return true;
+  failure alone = what;
+  alone.at = 0;
+  blame(alone);
+  return false;
+}
+
+bool lane::reload() {
+  auto& s = *session_;
+  taken_.clear();
+  if (s.begin() != GANTRY_OK) return false;
+  for (auto& [f, n] : touched_) {
+    if (f->reload(s)) continue;
+    s.rollback();
+    return false;
+  }
+  workers_.schedule(*this);
+  return s.commit() == GANTRY_OK;
 }
 
 gantry_status lane::finish_rows() {
@@ -682,7 +783,7 @@ gantry_status lane::finish_rows() {
     const gantry_value params[] = {value(done)};
     if (const auto status = s.exec("DELETE FROM gantry_outbox WHERE id <= $1", params, nullptr); status != GANTRY_OK)
       return status;
-    deleted_through_ = done;
+    deleting_through_ = done;
   }
   return GANTRY_OK;
 }
@@ -690,12 +791,13 @@ gantry_status lane::finish_rows() {
 void lane::after_commit() {
   const auto now = timer_now();
   auto& counts = owner_.counts;
+  deleted_through_ = std::max(deleted_through_, deleting_through_);
   std::uint64_t ticket = 0;
   if (tx_.has_events()) {
     ticket = row_++;
     if (row_ >= row_bound_) row_bound_ += row_block;
     counts.events_out->add(tx_.event_count());
-    relay_->committed(ticket, tx_.batches(source_), tx_.row_bytes().size());
+    relay_->committed(ticket, tx_.batches(source_), tx_.row_size());
   }
   std::size_t handled = 0;
   for (std::size_t i = 0; i < taken_.size(); ++i) {
@@ -730,11 +832,16 @@ void lane::after_commit() {
       wheel_.arm(t.kind, t.key, now + t.delay_us);
     }
   }
+  if (owner_.jobs && !tx_.dropped_jobs.empty()) {
+    // Before anybody hears of the commit: who was told that a job is cancelled must not see it begin.
+    owner_.jobs->start(std::move(tx_.jobs), tx_.dropped_jobs);
+    tx_.jobs.clear();
+  }
   for (std::size_t i = 0; i < writes_.size(); ++i) {
     // Conflicts of the whole transaction never reach a single write: what stands here is its own affair.
     writes_[i]->finished(true, write_ends_[i].first, write_ends_[i].second);
   }
-  if (owner_.jobs && !tx_.jobs.empty()) owner_.jobs->start(std::move(tx_.jobs));
+  if (owner_.jobs && !tx_.jobs.empty()) owner_.jobs->start(std::move(tx_.jobs), {});
   tx_.jobs.clear();
   writes_.clear();
   taken_.clear();
@@ -747,8 +854,10 @@ void lane::blame(const failure& what) {
   const std::size_t own = taken_[what.at].index;
   owner_.counts.event_errors->add();
   std::erase_if(taken_, [&](const taken& t) { return t.from == &f && t.index >= own; });
-  if (own != 0) return;  // what came before it commits; then it stands at the head and is tried alone
+  workers_.schedule(*this);  // for what was taken behind it
+  if (own != 0) return;      // what came before it commits; then it stands at the head and is tried alone
   ++f.attempts;
+  if (what.guess) return;  // perhaps another one is to blame: first it is tried alone
   f.last_error = what.text;
   f.park_head = what.status == GANTRY_REJECT || f.attempts >= attempts_before_parking;
   if (f.park_head && options_.poison == poison_policy::halt) {
@@ -758,10 +867,7 @@ void lane::blame(const failure& what) {
     halted_ = f.topic + "/" + std::to_string(f.where.partition) + ": " + what.text;
     return;
   }
-  if (f.park_head) {
-    workers_.schedule(*this);
-    return;
-  }
+  if (f.park_head) return;
   // Full jitter: anywhere between now and the exponential bound.
   random_state_ ^= random_state_ << 13;
   random_state_ ^= random_state_ >> 7;
@@ -824,6 +930,22 @@ void lane::maintain() {
   for (auto* f : saved) f->taken(0, true);
 }
 
+void lane::resume() {
+  if (parking_.count() >= options_.parked_max) return;
+  for (auto& f : feeds_) {
+    if (f->halted.empty()) continue;
+    f->halted.clear();
+    f->attempts = 0;
+    f->blocked_until_us = 0;
+    f->available.store(true, std::memory_order_release);
+  }
+  {
+    const std::lock_guard lock(queue_mutex_);
+    halted_.clear();
+  }
+  workers_.schedule(*this);
+}
+
 lane_counts lane::count() const {
   lane_counts out;
   {
@@ -834,12 +956,14 @@ lane_counts lane::count() const {
   out.timers = timer_count_;
   out.parked = parking_.count();
   if (relay_) out.outbox_bytes = relay_->pending_bytes();
+  if (!feeds_ready_.load(std::memory_order_acquire)) return out;
   for (const auto& f : feeds_) out.lag += f->lag();
   return out;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> lane::lags() const {
   std::vector<std::pair<std::string, std::uint64_t>> out;
+  if (!feeds_ready_.load(std::memory_order_acquire)) return out;
   for (const auto& f : feeds_) out.emplace_back(f->topic + "/" + std::to_string(f->where.partition), f->lag());
   return out;
 }

@@ -111,6 +111,8 @@ class lane final : public task, public bus::consumer_events {
   idempotency& replies() noexcept { return idempotency_; }
   gantry_status handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,
                        bool replayed);
+  // Partitions that stand still are tried again, unless the parked events are still at their bound.
+  void resume();
 
   void run() override;
   void assigned(bus::partition_id where) override;
@@ -128,8 +130,10 @@ class lane final : public task, public bus::consumer_events {
     std::size_t at = 0;  // index into taken_
     gantry_status status = GANTRY_OK;
     std::string text;
+    bool store = false;  // it was the store, no handler
+    bool guess = false;  // one of several given to a handler at once, which did not say which
   };
-  enum class attempt_end { committed, event_failed, rerun, refused, broken };
+  enum class attempt_end { committed, event_failed, rerun, stale, refused, broken };
 
   void take_writes();
   void fire_timers();
@@ -140,7 +144,9 @@ class lane final : public task, public bus::consumer_events {
   gantry_status run_events(failure& what);
   gantry_status run_event(taken& t, bool fresh, failure& what);
   std::size_t run_set(std::size_t from, failure& what);
-  void run_writes();
+  gantry_status run_writes();
+  bool halve(const failure& what, std::size_t reruns);
+  bool reload();
   gantry_status finish_rows();
   void after_commit();
   void blame(const failure& what);
@@ -187,6 +193,7 @@ class lane final : public task, public bus::consumer_events {
   std::size_t rotation_ = 0;
   std::uint64_t row_ = 1;
   std::uint64_t row_bound_ = 1;
+  std::uint64_t deleting_through_ = 0;
   std::uint64_t deleted_through_ = 0;
   std::int64_t last_maintenance_us_ = 0;
   std::int64_t blocked_until_us_ = 0;  // after a full disk
@@ -202,7 +209,9 @@ class lane final : public task, public bus::consumer_events {
   std::string broken_;                         // guarded by queue_mutex_: why the store takes no writes any more
   std::string halted_;                         // guarded by queue_mutex_: a partition that stands still, and why
   std::atomic<bool> events_on_{false};
+  std::atomic<bool> feeds_ready_{false};  // feeds_ does not change while it is set
   std::atomic<bool> caught_up_{false};
+  bool timers_wait_ = true;  // until the plugin has handled what was on its topics when the bus was there (again)
   std::atomic<bool> busy_{false};
   std::atomic<std::size_t> timer_count_{0};
 };

@@ -43,6 +43,9 @@ result<void> observers::open() {
     }
   }
   on_ = true;
+  // What came since the ends were read was not announced here.
+  for (auto& p : places_) p->available = true;
+  workers_.schedule(*this);
   return {};
 }
 
@@ -50,6 +53,8 @@ void observers::close() {
   if (!on_.exchange(false)) return;
   workers_.quiesce(*this);
   consumer_.reset();
+  // A call that had begun before may have scheduled it once more.
+  workers_.quiesce(*this);
 }
 
 void observers::available(bus::partition_id where) {

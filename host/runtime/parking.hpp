@@ -37,6 +37,10 @@ class parking {
   // Takes a row away.
   gantry_status remove(store::session& session, std::int64_t id, std::string_view topic, std::string_view key);
 
+  // A write in the middle of a batch is taken back to here, with what it removed.
+  std::size_t removed() const noexcept { return removed_.size(); }
+  void back_to(std::size_t removed) { removed_.resize(removed); }
+
   void begin_batch();
   void committed();
 

@@ -54,60 +54,53 @@ result<void> route_table::add(const std::shared_ptr<instance>& owner) {
       }
       at = next;
     }
-    for (const auto& t : nodes_[at].targets)
-      if (t.found->method == r.method)
-        return error{errc::conflict, r.method + " " + r.pattern + " is declared by " + t.owner->id() + " and by " + owner->id()};
+    for (const auto& t : nodes_[at].targets) {
+      if (t.found->method != r.method) continue;
+      error why{errc::conflict, r.method + " " + r.pattern + " is declared by " + t.owner->id() + " and by " + owner->id()};
+      for (auto& n : nodes_) std::erase_if(n.targets, [&](const target& gone) { return gone.owner == owner.get(); });
+      return why;
+    }
     nodes_[at].targets.push_back({owner.get(), &r, std::move(names)});
   }
   instances_.push_back(owner);
   return {};
 }
 
-const route_table::node* route_table::walk(std::uint32_t at, const std::string_view* segments, std::size_t count,
-                                           std::string_view* values, std::string_view method) const {
+const route_table::target* route_table::walk(std::uint32_t at, const std::string_view* segments, std::size_t count,
+                                             std::string_view* values, const question& what, std::string& allowed) const {
   const node& n = nodes_[at];
-  if (count == 0) return n.targets.empty() ? nullptr : &n;
-  const node* other_method = nullptr;
-  for (const auto& [text, child] : n.literals) {
-    if (text != *segments) continue;
-    const auto* found = walk(child, segments + 1, count - 1, values, method);
-    if (found != nullptr) {
-      for (const auto& t : found->targets)
-        if (t.found->method == method) return found;
-      other_method = found;
+  if (count == 0) {
+    for (const auto& t : n.targets) {
+      if (!what.plugin.empty() && t.owner->id() != what.plugin) continue;
+      if (t.found->method == what.method) return &t;
+      if (!allowed.empty()) allowed += ", ";
+      allowed += t.found->method;
     }
+    return nullptr;
   }
-  if (n.placeholder != 0 && !segments->empty()) {
-    *values = *segments;
-    if (const auto* found = walk(n.placeholder, segments + 1, count - 1, values + 1, method)) return found;
-  }
-  return other_method;
+  for (const auto& [text, child] : n.literals)
+    if (text == *segments)
+      if (const auto* found = walk(child, segments + 1, count - 1, values, what, allowed)) return found;
+  if (n.placeholder == 0 || segments->empty()) return nullptr;
+  *values = *segments;
+  return walk(n.placeholder, segments + 1, count - 1, values + 1, what, allowed);
 }
 
 route_table::match route_table::find(std::string_view method, std::string_view path) const {
+  return find_of({}, method, path);
+}
+
+route_table::match route_table::find_of(std::string_view plugin, std::string_view method, std::string_view path) const {
   match out;
   std::array<std::string_view, max_path_segments> segments;
   const auto count = split(path, segments);
   if (count == 0 || count > max_path_segments) return out;
-  const node* n = walk(0, segments.data(), count, out.values.data(), method);
-  if (n == nullptr) return out;
-  for (const auto& t : n->targets) {
-    if (t.found->method == method) {
-      out.owner = t.owner;
-      out.found = t.found;
-      out.names = &t.names;
-      out.allowed.clear();
-      return out;
-    }
-    if (!out.allowed.empty()) out.allowed += ", ";
-    out.allowed += t.found->method;
-  }
-  return out;
-}
-
-route_table::match route_table::find_of(std::string_view plugin, std::string_view method, std::string_view path) const {
-  auto out = find(method, path);
-  if (out.owner != nullptr && out.owner->id() != plugin) return {};
+  const auto* t = walk(0, segments.data(), count, out.values.data(), {plugin, method}, out.allowed);
+  if (t == nullptr) return out;
+  out.owner = t->owner;
+  out.found = t->found;
+  out.names = &t->names;
+  out.allowed.clear();
   return out;
 }
 

@@ -50,8 +50,13 @@ class route_table {
     std::uint32_t placeholder = 0;  // 0: none
     std::vector<target> targets;
   };
-  const node* walk(std::uint32_t at, const std::string_view* segments, std::size_t count, std::string_view* values,
-                   std::string_view method) const;
+  struct question {
+    std::string_view plugin;  // empty: any
+    std::string_view method;
+  };
+  // Literal segments before placeholders, on all ways through; collects the methods of targets that have another one.
+  const target* walk(std::uint32_t at, const std::string_view* segments, std::size_t count, std::string_view* values,
+                     const question& what, std::string& allowed) const;
 
   std::vector<node> nodes_ = std::vector<node>(1);
   std::vector<std::shared_ptr<instance>> instances_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "gantry/abi/jobs.h"
 #include "jobs/job_board.hpp"
 #include "runtime/context.hpp"
@@ -7,6 +9,12 @@
 
 namespace gantry::runtime {
 namespace {
+
+// Longer delays than a thousand years would not fit when they are added to the time.
+std::int64_t bounded(std::uint64_t delay_us) {
+  constexpr std::uint64_t longest = 1000ULL * 366 * 86'400 * 1'000'000;
+  return static_cast<std::int64_t>(std::min(delay_us, longest));
+}
 
 gantry_status declare_kind(const gantry_host* host, const gantry_job_kind* k) {
   auto& self = instance::of(host);
@@ -63,7 +71,7 @@ gantry_status change_timer(gantry_tx* tx, gantry_str kind, gantry_str key, bool 
                                     " but has not declared it in setup");
   if (tx->suppressed) return GANTRY_OK;
   tx->timers.push_back({armed, (flags & GANTRY_TIMER_AFTER_ACK) != 0, static_cast<std::uint32_t>(index),
-                        std::string(view(key)), static_cast<std::int64_t>(delay_us)});
+                        std::string(view(key)), bounded(delay_us)});
   return GANTRY_OK;
 }
 
@@ -79,7 +87,7 @@ gantry_status rearm(const gantry_host* host, gantry_str kind, gantry_str key, st
   const int index = self.find_timer(view(kind));
   if (index < 0) return fail(GANTRY_REFUSED, "timer kind " + std::string(view(kind)) + " is not declared");
   self.restored_timers.push_back(
-      {true, false, static_cast<std::uint32_t>(index), std::string(view(key)), static_cast<std::int64_t>(delay_us)});
+      {true, false, static_cast<std::uint32_t>(index), std::string(view(key)), bounded(delay_us)});
   return GANTRY_OK;
 }
 

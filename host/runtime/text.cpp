@@ -1,6 +1,7 @@
 #include "runtime/text.hpp"
 
 #include <array>
+#include <cctype>
 #include <cstdint>
 
 namespace gantry::runtime {
@@ -79,8 +80,8 @@ class scanner {
     return {};
   }
   std::string_view value(int depth) {
-    if (depth > 64) return "more than 64 levels";
     if (at_ == end_) return "value missing";
+    if (depth == 64 && (*at_ == '{' || *at_ == '[')) return "more than 64 levels";
     switch (*at_) {
       case '{': return object(depth);
       case '[': return array(depth);

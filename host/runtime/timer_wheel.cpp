@@ -50,7 +50,8 @@ void timer_wheel::arm(std::uint32_t kind, std::string_view key, std::int64_t due
 void timer_wheel::arm_after(std::uint64_t ticket, std::uint32_t kind, std::string_view key, std::int64_t delay_us) {
   timer& t = entry(kind, key);
   t.ticket = ticket;
-  waiting_.push_back({ticket, delay_us, *t.name});
+  t.arming = ++armings_;
+  (ticket == UINT64_MAX ? waiting_last_ : waiting_).push_back({ticket, t.arming, delay_us, *t.name});
 }
 
 void timer_wheel::disarm(std::uint32_t kind, std::string_view key) {
@@ -61,18 +62,19 @@ void timer_wheel::disarm(std::uint32_t kind, std::string_view key) {
 }
 
 void timer_wheel::acknowledged(std::uint64_t ticket, std::int64_t now_us) {
-  while (!waiting_.empty() && waiting_.front().ticket <= ticket) {
-    const waiting& w = waiting_.front();
-    // Gone, or armed anew for a later ticket, since: then there is nothing to start here.
-    const auto at = timers_.find(w.name);
-    if (at != timers_.end() && at->second.ticket == w.ticket) {
-      timer& t = at->second;
-      t.ticket = 0;
-      t.due_us = std::max(now_us + w.delay_us, last_tick_ * tick_us + 1);
-      link(t);
-    }
-    waiting_.pop_front();
-  }
+  for (; !waiting_.empty() && waiting_.front().ticket <= ticket; waiting_.pop_front()) start(waiting_.front(), now_us);
+  if (ticket != UINT64_MAX) return;
+  for (; !waiting_last_.empty(); waiting_last_.pop_front()) start(waiting_last_.front(), now_us);
+}
+
+void timer_wheel::start(const waiting& w, std::int64_t now_us) {
+  // Gone, or armed anew, since: then there is nothing to start here.
+  const auto at = timers_.find(w.name);
+  if (at == timers_.end() || at->second.ticket == 0 || at->second.arming != w.arming) return;
+  timer& t = at->second;
+  t.ticket = 0;
+  t.due_us = std::max(now_us + w.delay_us, last_tick_ * tick_us + 1);
+  link(t);
 }
 
 void timer_wheel::advance(std::int64_t now_us, std::vector<fired>& out) {

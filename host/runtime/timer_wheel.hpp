@@ -24,7 +24,8 @@ class timer_wheel {
   // Fires at `due_us` or up to one tick later; replaces a timer of the same kind and key.
   void arm(std::uint32_t kind, std::string_view key, std::int64_t due_us);
 
-  // Counts from when `ticket` is acknowledged: see acknowledged().
+  // Counts from when `ticket` is acknowledged: see acknowledged(). Tickets grow from call to call, but for UINT64_MAX, which
+  // waits behind all others.
   void arm_after(std::uint64_t ticket, std::uint32_t kind, std::string_view key, std::int64_t delay_us);
 
   void disarm(std::uint32_t kind, std::string_view key);
@@ -36,19 +37,21 @@ class timer_wheel {
   void advance(std::int64_t now_us, std::vector<fired>& out);
 
   std::size_t size() const noexcept { return timers_.size(); }
-  bool waits_for_ticket() const noexcept { return !waiting_.empty(); }
+  bool waits_for_ticket() const noexcept { return !waiting_.empty() || !waiting_last_.empty(); }
 
  private:
   static constexpr std::size_t slots = 1024;
   struct timer {
     std::int64_t due_us = 0;
     std::uint64_t ticket = 0;  // not zero: not yet counting
+    std::uint64_t arming = 0;  // tells this arming from earlier ones of the same ticket
     timer* previous = nullptr;
     timer* next = nullptr;
     const std::string* name = nullptr;
   };
   struct waiting {
     std::uint64_t ticket;
+    std::uint64_t arming;
     std::int64_t delay_us;
     std::string name;
   };
@@ -60,6 +63,7 @@ class timer_wheel {
   timer& entry(std::uint32_t kind, std::string_view key);
   void link(timer& t);
   void unlink(timer& t);
+  void start(const waiting& w, std::int64_t now_us);
   static std::size_t slot_of(std::int64_t due_us) noexcept {
     return static_cast<std::size_t>((due_us + tick_us - 1) / tick_us) % slots;
   }
@@ -68,6 +72,8 @@ class timer_wheel {
   std::unordered_map<std::string, timer, text_hash, std::equal_to<>> timers_;
   std::vector<timer*> wheel_ = std::vector<timer*>(slots, nullptr);
   std::deque<waiting> waiting_;
+  std::deque<waiting> waiting_last_;  // for the ticket UINT64_MAX
+  std::uint64_t armings_ = 0;
   std::int64_t last_tick_ = -1;
   std::string scratch_;
 };

@@ -28,6 +28,7 @@ void gantry_tx::begin(gantry::store::session& session, std::uint64_t row, std::i
   emitted_.clear();
   timers.clear();
   jobs.clear();
+  dropped_jobs.clear();
   reply.reset();
   usable = false;
   suppressed = false;
@@ -68,6 +69,9 @@ gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std
   const auto uuid = gantry::new_uuid(now_us);
   if (id != nullptr) std::memcpy(id, uuid.data(), uuid.size());
   if (suppressed) return GANTRY_OK;
+  // One short of what a number has room for: the next row's numbers begin there.
+  if (emitted_.size() >= (std::size_t{1} << 20) - 1)
+    return fail(GANTRY_TOO_LARGE, "emit " + std::string(type) + ": a million events in one transaction");
 
   const std::string_view event_id(uuid.data(), uuid.size());
   body_.assign(R"({"eventId":")").append(event_id).append(R"(","occurredOn":")").append(time_text_);
@@ -103,6 +107,7 @@ void gantry_tx::back_to(const mark& m) {
   }
   timers.resize(m.timers);
   jobs.resize(m.jobs);
+  dropped_jobs.resize(m.dropped_jobs);
 }
 
 std::string_view gantry_tx::row_bytes() {

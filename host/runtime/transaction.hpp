@@ -68,6 +68,7 @@ struct gantry_tx {
     std::size_t events = 0;
     std::size_t timers = 0;
     std::size_t jobs = 0;
+    std::size_t dropped_jobs = 0;
   };
 
   explicit gantry_tx(gantry::runtime::instance& of_instance) : owner(of_instance) {}
@@ -83,7 +84,7 @@ struct gantry_tx {
   // The same for a copy that goes to a topic of the runtime's own (a dead letter), as it is.
   void emit_raw(gantry::bus::partition_id where, std::string_view topic, gantry::bus::record event);
 
-  mark here() const { return {emitted_.size(), timers.size(), jobs.size()}; }
+  mark here() const { return {emitted_.size(), timers.size(), jobs.size(), dropped_jobs.size()}; }
   // Forgets what came after the mark.
   void back_to(const mark& m);
 
@@ -91,6 +92,8 @@ struct gantry_tx {
   std::size_t event_count() const { return emitted_.size(); }
   // The outbox row's bytes, and the batches that go to the bus. Views are good until the next begin().
   std::string_view row_bytes();
+  // How many they were when last asked for.
+  std::size_t row_size() const noexcept { return row_bytes_.size(); }
   std::span<const gantry::bus::batch> batches(std::string_view source);
 
   gantry::runtime::instance& owner;
@@ -101,6 +104,7 @@ struct gantry_tx {
   std::optional<gantry::runtime::reply> reply;
   std::vector<gantry::runtime::timer_change> timers;
   std::vector<gantry::runtime::ready_job> jobs;
+  std::vector<std::string> dropped_jobs;  // ids of jobs that wait in memory and are not to begin
   std::int64_t now_us = 0;
 
  private:

@@ -26,7 +26,7 @@ problem make_problem(std::string file, location at, severity level, std::string 
   if (!suggestion.empty()) message += "; " + suggestion;
   return {
       std::move(file),   at, level, std::move(subject), std::move(found), std::move(expected), std::move(suggestion),
-      std::move(message)};
+      std::move(message), {}};
 }
 
 std::string to_text(const problem& problem) {

@@ -32,6 +32,7 @@ struct problem {
   std::string expected;    // what should be there
   std::string suggestion;  // what to do, e.g. `did you mean "order"?`; may be empty
   std::string message;     // the four of them as one sentence
+  std::string plugin;      // whose file it concerns alone: a host can run without it; empty: it concerns the whole
 };
 
 // A problem whose message says: subject: found ..., expected ...; suggestion.

@@ -423,7 +423,7 @@ int run(const arguments& a) {
   const double sync_us = fsync_us(a.data);
   ledger orders;
   const auto topic = (*host)->plugins().topics().at("order-events");
-  watcher watch((*host)->events(), topic, orders);
+  auto watch = std::make_unique<watcher>((*host)->events(), topic, orders);
   std::unique_ptr<in_process_load> direct;
   std::unique_ptr<http_load> http;
   if (options.serve_http) {
@@ -487,6 +487,7 @@ int run(const arguments& a) {
       percentile(latencies, 0.99), percentile(latencies, 1), static_cast<unsigned long long>(orders.refusals()),
       orders.open(), ready_ms, idle_mb, rss_mb(), sync_us, cpu.c_str());
   http.reset();
+  watch.reset();  // its consumer must be gone before the bus is
   (*host)->drain_and_stop(std::chrono::milliseconds(20'000));
   return orders.open() == 0 ? 0 : 1;
 }

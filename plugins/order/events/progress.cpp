@@ -33,6 +33,15 @@ std::string reason_of(const gantry::event& event) {
   std::string text(event.type());
   if (code.is_string()) text.append(": ").append(code.text());
   if (reason.is_string()) text.append(": ").append(reason.text());
+  if (event.type() == "InventoryRejected") {
+    const char* before = ": ";
+    for (const gantry::json_view line : event.data("lines")) {
+      text.append(before).append(line["sku"].text());
+      text.append(" (wanted ").append(std::to_string(line["requested"].integer()));
+      text.append(", has ").append(std::to_string(line["available"].integer())).append(")");
+      before = ", ";
+    }
+  }
   return std::string(cut(text, max_reason));
 }
 

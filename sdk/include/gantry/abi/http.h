@@ -41,8 +41,8 @@ typedef gantry_status (*gantry_request_handler)(void *user, const gantry_request
 
 /* Runs inside the transaction of a request. May run more than once, each time on a fresh transaction:
  * it must not consume what it captured. Answers by respond_in(). Any status but GANTRY_OK rolls back
- * what this function did, and nothing of others that share the commit; a reply that was set is then sent
- * all the same, else the problem document of the status. [lane] */
+ * what this function did, and nothing of others that share the commit; a reply of 400 or more that was
+ * set is then sent all the same, else the problem document of the status. [lane] */
 typedef gantry_status (*gantry_write_handler)(void *user, gantry_tx *tx);
 
 enum {

@@ -1,0 +1,133 @@
+// A plugin made of functions, with the real SQLite store and the real local bus in a temporary directory, and a clock
+// that stands still until the test moves it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bus/local/local_bus.hpp"
+#include "cuttable_bus.hpp"
+#include "jobs/job_board.hpp"
+#include "runtime/dispatcher.hpp"
+#include "runtime/instance.hpp"
+#include "runtime/lane.hpp"
+#include "runtime/request_pool.hpp"
+#include "runtime/worker_pool.hpp"
+
+namespace gantry::testing {
+
+class manual_clock final : public clock {
+ public:
+  std::int64_t wall_us() const noexcept override { return base + passed_; }
+  std::int64_t steady_us() const noexcept override { return 1'000'000 + passed_; }
+  void pass(std::int64_t us) { passed_ += us; }
+  static constexpr std::int64_t base = 1'800'000'000'000'000;
+
+ private:
+  std::atomic<std::int64_t> passed_{0};
+};
+
+struct scratch {
+  scratch();
+  ~scratch();
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+  std::filesystem::path path;
+};
+
+// What the plugin does. All run on the runtime's threads.
+struct script {
+  bool batches = false;
+  std::function<gantry_status(const gantry_event&, gantry_tx*)> event;
+  std::function<gantry_status(const gantry_event*, std::size_t, gantry_tx*, std::size_t*)> batch;
+  std::function<gantry_status(const gantry_job&, gantry_context*)> job;
+  std::function<gantry_status(const gantry_job&, gantry_str, gantry_tx*)> job_done;
+  std::function<gantry_status(const gantry_job&, gantry_tx*)> job_failed;
+  std::function<gantry_status(std::string, gantry_tx*)> timer;
+  std::function<gantry_status(const gantry_request&, gantry_tx*)> post;  // POST /things, idempotent
+  const gantry_host* host = nullptr;                                     // set by create
+};
+
+std::string text(gantry_str s);
+// Statements of a handler; the status of the first failure.
+gantry_status insert(gantry_tx* tx, std::string_view key, std::string_view body);
+gantry_status emit(gantry_tx* tx, std::string_view key, std::string_view data);
+gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us = 0);
+gantry_status cancel(gantry_tx* tx, std::string_view key);
+gantry_status arm(gantry_tx* tx, std::string_view key, std::int64_t delay_us, bool after_ack);
+
+struct row {
+  std::string key;
+  std::string body;
+  friend bool operator==(const row&, const row&) = default;
+  friend auto operator<=>(const row&, const row&) = default;
+};
+
+class bench {
+ public:
+  explicit bench(script& plugin, runtime::lane_options options = {});
+  ~bench();
+  bench(const bench&) = delete;
+  bench& operator=(const bench&) = delete;
+
+  void start();
+  void stop();
+  // As kill -9 leaves it: what the lane has not committed is gone, nothing is tidied up.
+  void crash();
+
+  // Appends an event of type "made" to topic "in".
+  void publish(const std::string& key, const std::string& data);
+  void publish(const std::vector<row>& events);
+
+  // Runs a function in the write lane and waits for its end.
+  gantry_status write(std::function<gantry_status(gantry_tx&)> fn);
+  // The same without waiting; `ended` is told.
+  void post(std::function<gantry_status(gantry_tx&)> fn, std::function<void(bool, gantry_status)> ended);
+  // Lets the lane run until the condition holds. Moves no time.
+  void until(const std::function<bool()>& condition);
+  // The same, while time passes in small steps.
+  void passing_until(const std::function<bool()>& condition);
+  // All that was published is handled, and what was emitted is on the bus.
+  void settle();
+  bool settled();
+
+  void replay();
+
+  std::vector<row> rows(const std::string& sql = "SELECT key, body FROM log ORDER BY n");
+  // Bodies of the rows of a key, in order.
+  std::string of_key(const std::string& key);
+  // What was emitted, as a consumer sees it that drops what it has seen, by partition and in order.
+  std::vector<row> emitted(const std::string& topic = "out");
+  std::uint64_t appended(const std::string& topic);  // with repetitions
+
+  runtime::lane& lane() { return *plugin->writer; }
+  bus::topic_id topic(const std::string& name) const { return topics.at(name); }
+
+  manual_clock time;
+  std::unique_ptr<bus::bus> real_bus;
+  std::unique_ptr<cuttable_bus> events;
+  std::unique_ptr<runtime::worker_pool> lanes;
+  std::unique_ptr<runtime::request_pool> workers;
+  std::unique_ptr<runtime::dispatcher> router;
+  std::shared_ptr<runtime::instance> plugin;
+  runtime::topic_directory topics;
+
+ private:
+  void open_store();
+
+  scratch where_;
+  script& script_;
+  const runtime::lane_options options_;
+  observability::registry metrics_;
+  int life_ = 0;
+  std::uint64_t published_ = 0;
+};
+
+}  // namespace gantry::testing

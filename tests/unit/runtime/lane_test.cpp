@@ -1,0 +1,214 @@
+// What a lane promises when all goes well, and over crashes and redelivery.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+
+#include "bench.hpp"
+
+namespace gantry::testing {
+namespace {
+
+// Writes each event down and passes it on.
+script projection() {
+  script s;
+  s.event = [](const gantry_event& e, gantry_tx* tx) -> gantry_status {
+    if (const auto status = insert(tx, text(e.key), text(e.data)); status != GANTRY_OK) return status;
+    return emit(tx, text(e.key), text(e.data));
+  };
+  return s;
+}
+
+std::vector<row> sorted(std::vector<row> rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+TEST(lane, handles_events_in_the_order_of_their_key_and_emits_with_the_commit) {
+  auto plays = projection();
+  bench b(plays);
+  for (int i = 0; i < 50; ++i) b.publish(i % 2 == 0 ? "even" : "odd", std::to_string(i / 2));
+  b.settle();
+  std::string expected;
+  for (int i = 0; i < 25; ++i) expected += (i == 0 ? "" : " ") + std::to_string(i);
+  EXPECT_EQ(b.of_key("even"), expected);
+  EXPECT_EQ(b.of_key("odd"), expected);
+  EXPECT_EQ(sorted(b.emitted()), sorted(b.rows()));
+  EXPECT_TRUE(b.lane().caught_up());
+}
+
+TEST(lane, a_crash_loses_nothing_and_repeats_nothing) {
+  auto plays = projection();
+  bench b(plays);
+  for (int i = 0; i < 10; ++i) b.publish("k" + std::to_string(i % 3), std::to_string(i));
+  b.settle();
+  b.crash();
+  for (int i = 10; i < 20; ++i) b.publish("k" + std::to_string(i % 3), std::to_string(i));
+  b.until([&] { return b.rows().size() > 12; });
+  b.crash();
+  b.settle();
+  EXPECT_EQ(b.rows().size(), 20U);
+  EXPECT_EQ(b.of_key("k0"), "0 3 6 9 12 15 18");
+  EXPECT_EQ(sorted(b.emitted()), sorted(b.rows()));
+}
+
+TEST(lane, a_crash_before_the_acknowledgement_sends_the_outbox_again_and_consumers_drop_it) {
+  auto plays = projection();
+  bench b(plays);
+  b.events->lose_acknowledgements();
+  b.publish({{"a", "1"}, {"a", "2"}, {"b", "3"}});
+  b.until([&] { return b.appended("out") == 3; });
+  b.crash();
+  b.events->heal();
+  b.settle();
+  EXPECT_GE(b.appended("out"), 6U);
+  EXPECT_EQ(b.emitted().size(), 3U);
+  EXPECT_EQ(sorted(b.emitted()), sorted(b.rows()));
+}
+
+TEST(lane, lost_acknowledgements_are_sent_again_in_order) {
+  auto plays = projection();
+  bench b(plays);
+  b.publish("a", "0");
+  b.settle();
+  b.events->lose_acknowledgements();
+  for (int i = 1; i < 6; ++i) b.publish("a", std::to_string(i));
+  b.until([&] { return b.rows().size() == 6; });
+  EXPECT_FALSE(b.lane().idle());
+  b.events->heal();
+  b.publish("a", "6");
+  b.settle();
+  EXPECT_GT(b.appended("out"), 7U);
+  EXPECT_EQ(b.emitted(), b.rows());
+}
+
+TEST(lane, an_outage_of_the_bus_keeps_order_and_loses_nothing) {
+  auto plays = projection();
+  bench b(plays);
+  b.publish("a", "0");
+  b.settle();
+  b.events->cut();
+  for (int i = 1; i < 5; ++i)
+    EXPECT_EQ(b.write([i](gantry_tx& tx) { return emit(&tx, "a", std::to_string(i)); }), GANTRY_OK);
+  EXPECT_FALSE(b.lane().idle());
+  b.publish("a", "5");
+  b.time.pass(3'000'000);
+  b.lane().tick();
+  EXPECT_EQ(b.emitted().size(), 1U);
+  b.events->heal();
+  b.settle();
+  std::string all;
+  for (const auto& r : b.emitted()) all += r.body;
+  EXPECT_EQ(all, "012345");
+}
+
+TEST(lane, more_rows_than_one_reading_are_caught_up_in_order) {
+  auto plays = projection();
+  bench b(plays);
+  b.events->cut();
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(b.write([i](gantry_tx& tx) { return emit(&tx, "a", std::to_string(i)); }), GANTRY_OK);
+  b.events->heal();
+  b.settle();
+  const auto out = b.emitted();
+  ASSERT_EQ(out.size(), 200U);
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i].body, std::to_string(i));
+}
+
+TEST(lane, a_full_outbox_refuses_writes_until_the_bus_is_back) {
+  auto plays = projection();
+  runtime::lane_options options;
+  options.outbox_max_bytes = 200;
+  bench b(plays, options);
+  b.events->cut();
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return emit(&tx, "a", "\"" + std::string(300, 'x') + "\""); }), GANTRY_OK);
+  struct never final : runtime::write {
+    gantry_status run(gantry_tx&) override { return GANTRY_OK; }
+    void finished(bool, gantry_status, std::string_view) override {}
+  };
+  std::unique_ptr<runtime::write> w = std::make_unique<never>();
+  std::string why;
+  EXPECT_FALSE(b.lane().enqueue(w, why));
+  EXPECT_NE(why.find("outbox.max_bytes"), std::string::npos);
+  b.events->heal();
+  b.settle();
+  EXPECT_TRUE(b.lane().enqueue(w, why));
+}
+
+TEST(lane, a_replay_gives_the_rows_of_the_first_pass_and_emits_nothing) {
+  auto plays = projection();
+  bench b(plays);
+  for (int i = 0; i < 30; ++i) b.publish("k" + std::to_string(i % 4), std::to_string(i));
+  b.settle();
+  const auto first = sorted(b.rows());
+  const auto sent = b.appended("out");
+  b.replay();
+  b.settle();
+  EXPECT_EQ(sorted(b.rows()), first);
+  EXPECT_EQ(b.appended("out"), sent);
+  b.publish("k0", "30");
+  b.settle();
+  EXPECT_EQ(b.appended("out"), sent + 1);
+}
+
+TEST(lane, a_set_of_events_does_not_straddle_the_end_of_a_replay) {
+  script plays;
+  plays.batches = true;
+  plays.batch = [](const gantry_event* e, std::size_t n, gantry_tx* tx, std::size_t*) -> gantry_status {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (const auto s = insert(tx, text(e[i].key), text(e[i].data)); s != GANTRY_OK) return s;
+      if (const auto s = emit(tx, text(e[i].key), text(e[i].data)); s != GANTRY_OK) return s;
+    }
+    return GANTRY_OK;
+  };
+  bench b(plays);
+  b.publish("a", "0");
+  b.settle();
+  b.lane().stop_events();
+  b.publish("a", "1");
+  b.replay();
+  b.stop();
+  b.start();
+  b.settle();
+  EXPECT_EQ(b.of_key("a"), "0 1");
+  EXPECT_EQ(b.emitted(), b.rows());
+}
+
+// Over HTTP's way in: the reply of a request that was answered once.
+TEST(lane, an_idempotent_request_has_one_effect_and_one_reply) {
+  script plays = projection();
+  plays.post = [&plays](const gantry_request& q, gantry_tx* tx) -> gantry_status {
+    if (const auto s = insert(tx, "posted", text(q.body)); s != GANTRY_OK) return s;
+    const auto& http = *static_cast<const gantry_http_1*>(plays.host->capability(plays.host, GANTRY_HTTP_1));
+    return http.respond_in(tx, 201, nullptr, 0, q.body);
+  };
+  bench b(plays);
+  struct sink final : runtime::reply_sink {
+    explicit sink(std::promise<runtime::reply>& t) : to(t) {}
+    void send(runtime::reply&& r) override { to.set_value(std::move(r)); }
+    std::promise<runtime::reply>& to;
+  };
+  const auto ask = [&](const std::string& key, const std::string& body) {
+    std::promise<runtime::reply> end;
+    runtime::inbound in;
+    in.method = "POST";
+    in.path = "/things";
+    in.body = body;
+    if (!key.empty()) in.headers.emplace_back("idempotency-key", key);
+    b.router->submit(std::move(in), std::make_unique<sink>(end));
+    return end.get_future().get();
+  };
+  EXPECT_EQ(ask("", "x").status, 400);
+  EXPECT_EQ(ask("1", "x").status, 201);
+  const auto again = ask("1", "x");
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(again.body, "x");
+  EXPECT_EQ(ask("1", "y").status, 422);
+  b.crash();
+  EXPECT_EQ(ask("1", "x").status, 201);
+  EXPECT_EQ(ask("2", "x").status, 201);
+  EXPECT_EQ(b.of_key("posted"), "x x");
+}
+
+}  // namespace
+}  // namespace gantry::testing

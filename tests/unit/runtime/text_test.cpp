@@ -1,0 +1,92 @@
+#include "runtime/text.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <string>
+
+namespace gantry::runtime {
+namespace {
+
+TEST(json_fault, accepts_what_rfc_8259_allows) {
+  for (const char* good : {"{}", "[]", "null", "true", " false ", "0", "-0", "-1.5e+10", "1E-2", "\"\"",
+                           R"("\u00e9\n\/")", R"({"a":[1,{"b":null}],"c":""})", "[ 1 , 2 ]\n"})
+    EXPECT_EQ(json_fault(good), "") << good;
+}
+
+TEST(json_fault, refuses_what_it_does_not) {
+  for (const char* bad :
+       {"",           " ",       "nul",         "01",       "-",   "1.",    ".5",   "1e",      "+1",
+        "\"",         "\"\\x\"", "\"\\u12g4\"", "\"\x01\"", "{",   "[",     "[1,]", "{\"a\"}", "{\"a\":}",
+        "{\"a\":1,}", "{a:1}",   "[1 2]",       "{} {}",    "'a'", "nullx", "]"})
+    EXPECT_NE(json_fault(bad), "") << bad;
+}
+
+TEST(json_fault, takes_64_levels_and_no_more) {
+  EXPECT_EQ(json_fault(std::string(64, '[') + std::string(64, ']')), "");
+  EXPECT_EQ(json_fault(std::string(65, '[') + std::string(65, ']')), "more than 64 levels");
+  EXPECT_EQ(json_fault(std::string(1'000'000, '[')), "more than 64 levels");
+}
+
+std::string made_json(int depth) {
+  switch (*rc::gen::inRange(0, depth > 4 ? 5 : 7)) {
+    case 0:
+      return "null";
+    case 1:
+      return "true";
+    case 2:
+      return std::to_string(*rc::gen::arbitrary<int>());
+    case 3:
+      return "-0.5E+3";
+    case 4: {
+      std::string out;
+      append_json(*rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127)), out);
+      return out;
+    }
+    case 5: {
+      std::string out = "[";
+      for (int n = *rc::gen::inRange(0, 4); n > 0; --n) out += made_json(depth + 1) + (n > 1 ? " ," : "");
+      return out + "]";
+    }
+    default: {
+      std::string out = "{";
+      for (int n = *rc::gen::inRange(0, 4); n > 0; --n) out += "\"k\" : " + made_json(depth + 1) + (n > 1 ? "," : "");
+      return out + "}";
+    }
+  }
+}
+
+RC_GTEST_PROP(json_fault_property, accepts_what_was_made_and_no_part_of_it, ()) {
+  const auto text = made_json(0);
+  RC_ASSERT(json_fault(text).empty());
+  // A part of a text in brackets has brackets open.
+  const std::string wrapped = "[" + text + "]";
+  const auto cut = *rc::gen::inRange<std::size_t>(0, wrapped.size());
+  RC_ASSERT(!json_fault(std::string_view(wrapped).substr(0, cut)).empty());
+}
+
+RC_GTEST_PROP(json_fault_property, survives_any_bytes, (const std::string& bytes)) { json_fault(bytes); }
+
+TEST(rfc3339, shows_microseconds_in_utc) {
+  const auto show = [](std::int64_t us) {
+    std::string out;
+    append_rfc3339(us, out);
+    return out;
+  };
+  EXPECT_EQ(show(0), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(show(951'782'399'999'999), "2000-02-28T23:59:59.999999Z");
+  EXPECT_EQ(show(951'782'400'000'000), "2000-02-29T00:00:00.000000Z");
+  EXPECT_EQ(show(1'769'903'999'000'001), "2026-01-31T23:59:59.000001Z");
+  EXPECT_EQ(show(4'107'542'400'000'000), "2100-03-01T00:00:00.000000Z");
+}
+
+TEST(failures, are_kept_by_thread_and_named) {
+  EXPECT_EQ(fail(GANTRY_RETRY, "why"), GANTRY_RETRY);
+  EXPECT_EQ(last_failure(), "why");
+  EXPECT_EQ(status_name(GANTRY_TOO_LARGE), "TOO_LARGE");
+  EXPECT_EQ(status_name(77), "garbage status 77");
+  EXPECT_FALSE(is_known(-1));
+}
+
+}  // namespace
+}  // namespace gantry::runtime
