@@ -1,0 +1,77 @@
+"""What the chaos tests have in common: arguments, a shop with customers, the closing of the books."""
+
+import argparse
+import os
+import time
+
+from shop_audit import Audit, read, wait_for_rest
+from shop_host import DEMO_STOCK, Host
+from shop_load import SCARCE, SCARCE_STOCK, Load
+
+# Short enough that orders run into them now and then; undoing never gives up.
+TIMEOUTS = {"timeouts": {"reserve": "10s", "pay": "6s", "ship": "10s", "commit": "10s", "compensation": "3s"},
+            "compensation_attempts": 1000}
+
+
+def is_long():
+    return os.environ.get("GANTRY_LONG") == "1"
+
+
+def arguments(about):
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--gantry", required=True, help="the host's program")
+    parser.add_argument("--plugins", required=True, help="the folder of the plugins")
+    parser.add_argument("--catalog", required=True, help="the demo catalogue")
+    parser.add_argument("--preload", help="the power cut library")
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("GANTRY_SEED", time.time_ns() % 1_000_000)))
+    parser.add_argument("--rounds", type=int, help="kills or cuts")
+    parser.add_argument("--customers", type=int, default=6)
+    parser.add_argument("--keep", action="store_true", help="keep the files also when all is well")
+    return parser.parse_args()
+
+
+class Trial:
+    def __init__(self, args, name, config=None, preload=None):
+        self.args, self.name = args, name
+        self.host = Host(args, {"order": TIMEOUTS, **(config or {})}, preload)
+        self.load = Load(self.host.port, args.seed, args.customers, 0.03)
+        self.initial = {}
+        self.good = False
+        self.begun = time.monotonic()
+        print(f"{name}: seed {args.seed}, {self.host.folder}", flush=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, why, trace):
+        self.load.ending.set()
+        self.host.close(keep=not self.good or self.args.keep)
+
+    def open_shop(self):
+        self.host.start()
+        self.host.wait_ready()
+        for sku in SCARCE:
+            status, text = self.host.ask("PUT", f"/inventory/{sku}", {"onHand": SCARCE_STOCK})
+            assert status == 200, f"setting the stock of {sku}: {status} {text}"
+        self.initial = {r["sku"]: r["on_hand"] for r in read(self.host, "inventory", "SELECT sku, on_hand FROM stock")}
+        assert len(self.initial) == 1000 and self.initial["SKU-0001"] == DEMO_STOCK, "the demo stock is not there"
+
+    def close_books(self, what, more_faults=()):
+        """Lets everything come to rest, stops the host, checks. Returns the exit code."""
+        self.load.finish()
+        restless = wait_for_rest(self.host)
+        code = self.host.stop()
+        audit = Audit(self.host, self.initial)
+        faults = [*self.load.trouble, *more_faults, *([restless] if restless else [])]
+        if code != 0:
+            faults.append(f"SIGTERM: the host ended with {code}\n{self.host.tail()}")
+        faults += audit.run(self.load.accepted, self.load.cancelled)
+        faults += [f"logged: {line[:400]}" for line in self.host.logged("error")]
+        for fault in faults[:50]:
+            print("FAILED " + fault)
+        self.good = not faults
+        print(f"{self.name}: {what}; {len(self.load.accepted)} accepted, {self.load.repeats} asked twice, "
+              f"{len(self.load.cancelled)} called off, {self.load.unanswered} requests without an answer; "
+              f"{audit.summary()}; {len(faults)} faults; {time.monotonic() - self.begun:.0f} s; seed {self.args.seed}",
+              flush=True)
+        return 0 if self.good else 1
