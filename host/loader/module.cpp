@@ -5,6 +5,8 @@
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -65,22 +67,51 @@ result<checked_file> check_file(const std::filesystem::path& file, const load_op
                       std::move(digest)};
 }
 
-// Its constructors may throw through dlopen, so this is a barrier too.
-result<boost::dll::shared_library> map_library(const std::filesystem::path& copy, const std::string& name) {
+// The file that is being mapped, for the last words of a process whose plugin throws out of a static constructor: no
+// exception can pass through dlopen, which is declared not to throw.
+const char* being_mapped = nullptr;
+
+[[noreturn]] void name_the_thrower() {
+  const char* what = "an exception";
+  std::string text;
   try {
-    boost::dll::fs::error_code code;
-    boost::dll::shared_library library;
-    library.load(copy, load_mode(), code);
-    if (!code) return library;
-    const char* reason = ::dlerror();
-    std::string text = reason != nullptr ? reason : code.message();
-    if (text.starts_with(copy.string() + ": ")) text.erase(0, copy.string().size() + 2);
-    return error{errc::invalid, name + ": can't be loaded: " + text};
-  } catch (const std::exception& thrown) {
-    return error{errc::invalid, name + ": a static constructor threw: " + thrown.what()};
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    text = e.what();
+    what = text.c_str();
   } catch (...) {
-    return error{errc::invalid, name + ": a static constructor threw something that is no std::exception"};
+    what = "something that is no std::exception";
   }
+  if (being_mapped != nullptr)
+    std::fprintf(stderr, "gantry: %s: a static constructor threw while it was mapped: %s: the host can't go on\n", being_mapped, what);
+  std::abort();
+}
+
+// While it lives, a terminating process says which file it was mapping. Thread: main.
+class last_words {
+ public:
+  explicit last_words(const std::string& name) : before_(std::set_terminate(name_the_thrower)) { being_mapped = name.c_str(); }
+  ~last_words() {
+    being_mapped = nullptr;
+    std::set_terminate(before_);
+  }
+  last_words(const last_words&) = delete;
+  last_words& operator=(const last_words&) = delete;
+
+ private:
+  const std::terminate_handler before_;
+};
+
+result<boost::dll::shared_library> map_library(const std::filesystem::path& copy, const std::string& name) {
+  const last_words said(name);
+  boost::dll::fs::error_code code;
+  boost::dll::shared_library library;
+  library.load(copy, load_mode(), code);
+  if (!code) return library;
+  const char* reason = ::dlerror();
+  std::string text = reason != nullptr ? reason : code.message();
+  if (text.starts_with(copy.string() + ": ")) text.erase(0, copy.string().size() + 2);
+  return error{errc::invalid, name + ": can't be loaded: " + text};
 }
 
 std::string or_nothing(const char* text) { return text != nullptr ? '"' + std::string(text) + '"' : "nothing"; }

@@ -17,13 +17,6 @@ GANTRY, SHOP_PLUGINS, BROKEN = sys.argv[1:4]
 
 # What can be told before anything runs: the plugin, and what the refusal must say.
 UNLOADABLE = [
-    ("wrong-abi", ["wrong-abi.so", "built for ABI 99.0", "this host has 1.", "rebuild the plugin or use gantry >= 99.0"]),
-    ("no-symbol", ["no-symbol.so", "exports no symbol gantry_plugin"]),
-    ("truncated", ["truncated.so"]),
-    ("cut-to-100-bytes", ["cut-to-100-bytes.so"]),
-    ("empty", ["empty.so"]),
-    ("no-library", ["no-library.so"]),
-    ("no-manifest", ["no-manifest.so", "no section .gantry.manifest"]),
     ("another-id", ['found library of plugin "shipping"', 'expected the library of "another-id"']),
     ("steals-a-route", ["plugins.steals-a-route", "GET /orders/{number}", 'plugin "order" declares it too']),
     ("missing", ["missing"]),
@@ -31,6 +24,13 @@ UNLOADABLE = [
 
 # Plugins that fail before they run: what the host must say about each.
 FAILING = {
+    "wrong-abi": ["wrong-abi.so", "built for ABI 99.0", "this host has 1.", "rebuild the plugin or use gantry >= 99.0"],
+    "no-symbol": ["no-symbol.so", "no symbol gantry_plugin"],
+    "truncated": ["truncated.so"],
+    "cut-to-100-bytes": ["cut-to-100-bytes.so"],
+    "empty": ["empty.so"],
+    "no-library": ["no-library.so"],
+    "no-manifest": ["no-manifest.so", "no section .gantry.manifest"],
     "lies-of-abi": ["lies-of-abi.so", "built for ABI 99.0", "this host has 1."],
     "unresolved": ["unresolved.so", "gantry_function_that_nobody_has"],
     "throws-in-create": ["create", "thrown in create"],
@@ -88,7 +88,7 @@ def health_of(shop, plugin):
 
 
 def unloadable():
-    """A file that can't be loaded is told before anything runs: which file, what it is, and what was expected."""
+    """What concerns more than one plugin is told before anything runs: what is there, what was expected, and where."""
     with tempfile.TemporaryDirectory(prefix="gantry-spoiled-") as folder:
         spoiled_files(pathlib.Path(folder))
         for id, words in UNLOADABLE:
@@ -103,7 +103,8 @@ def unloadable():
 
 def failing():
     """Plugins that fail on their way up are named with the reason; the shop runs without them."""
-    with shop_with(FAILING, [BROKEN]) as shop:
+    with tempfile.TemporaryDirectory(prefix="gantry-spoiled-") as folder, shop_with(FAILING, [BROKEN, folder]) as shop:
+        spoiled_files(pathlib.Path(folder))
         shop.start()
         for id, words in FAILING.items():
             row = next((line for line in shop.log.splitlines() if line.startswith(id + " ")), "")
