@@ -58,9 +58,4 @@ void request_pool::stop() {
   for (auto& t : threads) t.join();
 }
 
-std::size_t request_pool::queued() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.size();
-}
-
 }  // namespace gantry::runtime

@@ -37,7 +37,6 @@ class request_pool {
   void grow();
   // Runs what is queued, then ends the threads.
   void stop();
-  std::size_t queued() const;
 
  private:
   bool push(std::unique_ptr<work>& w, bool bounded);
@@ -45,7 +44,7 @@ class request_pool {
 
   const std::size_t queue_max_;
   const std::string name_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<work>> queue_;
   std::vector<std::thread> threads_;

@@ -81,9 +81,4 @@ void worker_pool::stop() {
   for (auto& t : threads) t.join();
 }
 
-std::size_t worker_pool::queued() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.size();
-}
-
 }  // namespace gantry::runtime

@@ -54,13 +54,11 @@ class worker_pool {
   // Ends the threads after what runs now; queued tasks stay undone.
   void stop();
 
-  std::size_t queued() const;
-
  private:
   void work();
 
   const std::string name_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable idle_;
   std::deque<task*> queue_;
