@@ -5,6 +5,7 @@
 
 #include "admin/dead_letter_writes.hpp"
 #include "admin/event_json.hpp"
+#include "base/text.hpp"
 #include "http/problem.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/text.hpp"
@@ -63,7 +64,7 @@ void append_parked(std::string& out, store::cursor& row, std::string_view plugin
       record->source = text_at(row, 7);
       append_event(out, text_at(row, 1), static_cast<std::uint32_t>(integer_at(row, 2)), *record);
     } else {
-      http::append_json_string(out, record.failure().text);
+      append_json_string(out, record.failure().text);
     }
   }
   out += '}';

@@ -2,25 +2,16 @@
 
 #include <algorithm>
 
-#include "http/problem.hpp"
-#include "http/utf8.hpp"
+#include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "runtime/text.hpp"
 
 namespace gantry::admin {
 namespace {
 
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto length = http::utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 void append_name(std::string& out, std::string_view name) {
   if (!out.empty() && out.back() != '{') out += ',';
-  http::append_json_string(out, name);
+  append_json_string(out, name);
   out += ':';
 }
 
@@ -62,7 +53,7 @@ void append_headers(std::string& out, const bus::record& r) {
 
 void append_member(std::string& out, std::string_view name, std::string_view text) {
   append_name(out, name);
-  http::append_json_string(out, text);
+  append_json_string(out, text);
 }
 
 void append_member(std::string& out, std::string_view name, std::uint64_t number) {
@@ -72,7 +63,7 @@ void append_member(std::string& out, std::string_view name, std::uint64_t number
 
 void append_time(std::string& out, std::int64_t wall_us) {
   out += '"';
-  runtime::append_rfc3339(std::max<std::int64_t>(wall_us, 0), out);
+  append_rfc3339(out, std::max<std::int64_t>(wall_us, 0));
   out += '"';
 }
 
@@ -80,7 +71,7 @@ void append_json_or_text(std::string& out, std::string_view text) {
   if (!text.empty() && runtime::json_fault(text).empty() && is_utf8(text)) {
     out += text;
   } else {
-    http::append_json_string(out, text);
+    append_json_string(out, text);
   }
 }
 
@@ -103,7 +94,9 @@ void append_event(std::string& out, std::string_view topic, std::uint32_t partit
   out += ",\"headers\":";
   append_headers(out, r);
   out += ",\"body\":";
-  append_json_or_text(out, r.body);
+  std::string document;
+  bus::append_document(r, document);
+  append_json_or_text(out, document);
   out += '}';
 }
 

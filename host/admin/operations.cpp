@@ -16,8 +16,9 @@
 #include "admin/replay.hpp"
 #include "admin/sagas.hpp"
 #include "admin/worker.hpp"
-#include "http/problem.hpp"
+#include "base/uri.hpp"
 #include "http/url.hpp"
+#include "http/problem.hpp"
 
 namespace gantry::admin {
 namespace {
@@ -95,7 +96,7 @@ class operations::service {
       return;
     }
     const auto path = http::parse_path(in.target);
-    auto query = http::parse_query(in.query);
+    auto query = parse_query(in.query);
     if (!path || !query) {
       out.send(http::problem(400, path ? query.failure().text : path.failure().text));
       return;

@@ -1,6 +1,7 @@
 #include "admin/plugins.hpp"
 
 #include "admin/event_json.hpp"
+#include "base/text.hpp"
 #include "http/problem.hpp"
 #include "runtime/instance.hpp"
 
@@ -11,7 +12,7 @@ void append_list(std::string& out, std::string_view name, const std::vector<std:
   out.append(",\"").append(name).append("\":[");
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i != 0) out += ',';
-    http::append_json_string(out, items[i]);
+    append_json_string(out, items[i]);
   }
   out += ']';
 }

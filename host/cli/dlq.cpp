@@ -1,16 +1,16 @@
 #include <cstdio>
 
+#include "base/uri.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/remote.hpp"
 #include "cli/table.hpp"
-#include "http/url.hpp"
 
 namespace gantry::cli {
 namespace {
 
 std::string path_of(const std::string& plugin, const std::string& id) {
-  return "/admin/dlq/" + http::percent_encode(plugin) + "/" + http::percent_encode(id);
+  return "/admin/dlq/" + percent_encode(plugin) + "/" + percent_encode(id);
 }
 
 }  // namespace
@@ -19,7 +19,7 @@ int dlq_list(const remote_arguments& remote, const std::string& plugin) {
   const auto host = find_host(remote);
   if (!host) return 1;
   const auto body =
-      fetch(*host, "GET", "/admin/dlq" + (plugin.empty() ? "" : "?plugin=" + http::percent_encode(plugin)));
+      fetch(*host, "GET", "/admin/dlq" + (plugin.empty() ? "" : "?plugin=" + percent_encode(plugin)));
   if (!body) return 1;
   if (remote.json) {
     std::printf("%s\n", body->c_str());

@@ -1,10 +1,10 @@
 #include <cstdio>
 
+#include "base/uri.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/remote.hpp"
 #include "cli/table.hpp"
-#include "http/url.hpp"
 
 namespace gantry::cli {
 
@@ -13,8 +13,8 @@ int replay(const remote_arguments& remote, const std::string& plugin, const std:
   const auto host = find_host(remote);
   if (!host) return 1;
   const auto body = fetch(*host, "POST",
-                          "/admin/replay/" + http::percent_encode(plugin) + "/" + http::percent_encode(topic) +
-                              "?from=" + http::percent_encode(from) + (accept_gap ? "&accept_gap=1" : ""));
+                          "/admin/replay/" + percent_encode(plugin) + "/" + percent_encode(topic) +
+                              "?from=" + percent_encode(from) + (accept_gap ? "&accept_gap=1" : ""));
   if (!body) return 1;
   if (remote.json) {
     std::printf("%s\n", body->c_str());

@@ -2,11 +2,11 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/uri.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/remote.hpp"
 #include "cli/table.hpp"
-#include "http/url.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -14,9 +14,9 @@ namespace {
 constexpr auto pause = std::chrono::milliseconds(300);
 
 std::string target_of(const tail_arguments& arguments, const std::string& from) {
-  std::string out = "/admin/events?limit=500&from=" + http::percent_encode(from);
+  std::string out = "/admin/events?limit=500&from=" + percent_encode(from);
   const auto add = [&](const char* name, const std::string& text) {
-    if (!text.empty()) out.append("&").append(name).append("=").append(http::percent_encode(text));
+    if (!text.empty()) out.append("&").append(name).append("=").append(percent_encode(text));
   };
   add("topic", arguments.topic);
   add("type", arguments.type);

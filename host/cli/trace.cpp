@@ -1,11 +1,11 @@
 #include <cstdio>
 #include <map>
 
+#include "base/uri.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/remote.hpp"
 #include "cli/table.hpp"
-#include "http/url.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -21,7 +21,7 @@ std::string milliseconds(double ms) {
 int trace(const remote_arguments& remote, const std::string& correlation_id) {
   const auto host = find_host(remote);
   if (!host) return 1;
-  const auto body = fetch(*host, "GET", "/admin/trace/" + http::percent_encode(correlation_id));
+  const auto body = fetch(*host, "GET", "/admin/trace/" + percent_encode(correlation_id));
   if (!body) return 1;
   if (remote.json) {
     std::printf("%s\n", body->c_str());

@@ -2,40 +2,10 @@
 
 #include <array>
 
-#include "http/utf8.hpp"
+#include "base/text.hpp"
 
 namespace gantry::http {
 namespace {
-
-void append_escaped(std::string& out, unsigned char c) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
-  }
-  if (c >= 0x20 && c != 0x7F) {
-    out += static_cast<char>(c);
-    return;
-  }
-  out += "\\u00";
-  out += hex[c >> 4U];
-  out += hex[c & 0xFU];
-}
 
 // "Not Found" -> "not-found"
 std::string slug_of(std::string_view phrase) {
@@ -50,41 +20,11 @@ std::string slug_of(std::string_view phrase) {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    const auto length = utf8_length(text);
-    if (length == 0) {
-      out += "\xEF\xBF\xBD";
-      text.remove_prefix(1);
-    } else if (length == 1) {
-      append_escaped(out, static_cast<unsigned char>(text.front()));
-      text.remove_prefix(1);
-    } else {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-    }
-  }
-  out += '"';
-}
-
 reply problem(int status, std::string_view type_slug, std::string_view title, std::string_view detail) {
   reply answer;
   answer.status = status;
   answer.headers.push_back({"content-type", "application/problem+json"});
-  auto& out = answer.body;
-  out.reserve(96 + type_slug.size() + title.size() + detail.size());
-  out += R"({"type":)";
-  append_json_string(out,
-                     type_slug.empty() ? std::string("about:blank") : "urn:gantry:problem:" + std::string(type_slug));
-  out += R"(,"title":)";
-  append_json_string(out, title);
-  out += R"(,"status":)" + std::to_string(status);
-  if (!detail.empty()) {
-    out += R"(,"detail":)";
-    append_json_string(out, detail);
-  }
-  out += '}';
+  append_problem(answer.body, status, type_slug, title, detail);
   return answer;
 }
 

@@ -9,12 +9,7 @@
 
 namespace gantry::http {
 
-// Appends `text` as a JSON string, quotes included. Control characters are escaped; bytes that are not UTF-8 become
-// U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
-// A reply with content-type application/problem+json and the body {"type","title","status","detail"}. The type is
-// "urn:gantry:problem:<type_slug>", or about:blank for an empty slug. An empty detail is left out.
+// A reply with content-type application/problem+json and the body that append_problem() makes.
 reply problem(int status, std::string_view type_slug, std::string_view title, std::string_view detail);
 
 // The same with the status' own reason phrase as title, and a slug made of it ("not-found").

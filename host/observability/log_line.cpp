@@ -1,30 +1,16 @@
 #include "observability/log_line.hpp"
 
-#include <array>
-#include <cstdio>
-#include <ctime>
-
+#include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "observability/text.hpp"
 
 namespace gantry::observability {
 namespace {
 
-// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629), or 0.
-std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xED && byte(1) > 0x9F;
-  const bool beyond = lead == 0xF4 && byte(1) > 0x8F;
-  // U+0080..U+009F are control characters too; some terminals obey them.
-  const bool control = lead == 0xC2 && byte(1) < 0xA0;
-  return overlong || surrogate || beyond || control ? 0 : length;
+// U+0080..U+009F are control characters too; some terminals obey them.
+std::size_t clean_length(std::string_view text) noexcept {
+  const auto length = utf8_length(text);
+  return length == 2 && text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0 ? 0 : length;
 }
 
 void append_ascii(std::string& out, unsigned char c, bool quote) {
@@ -87,7 +73,7 @@ std::string_view padded(level severity) {
 void append_clean(std::string& out, std::string_view text, bool quote) {
   if (quote) out += '"';
   while (!text.empty()) {
-    const auto length = utf8_length(text);
+    const auto length = clean_length(text);
     if (length == 1) {
       append_ascii(out, static_cast<unsigned char>(text.front()), quote);
     } else {
@@ -98,22 +84,9 @@ void append_clean(std::string& out, std::string_view text, bool quote) {
   if (quote) out += '"';
 }
 
-void append_timestamp(std::string& out, std::int64_t wall_us) {
-  std::int64_t micros = wall_us % 1'000'000;
-  if (micros < 0) micros += 1'000'000;
-  const std::time_t seconds = (wall_us - micros) / 1'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 80> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", parts.tm_year + 1900,
-                                 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                                 static_cast<int>(micros));
-  out.append(text.data(), static_cast<std::size_t>(size));
-}
-
 void append_json(std::string& out, const log_line& line) {
   out += R"({"time":")";
-  append_timestamp(out, line.wall_us);
+  append_rfc3339(out, line.wall_us);
   out += R"(","level":")";
   out += to_string(line.severity);
   out += '"';
@@ -135,7 +108,7 @@ void append_json(std::string& out, const log_line& line) {
 void append_text(std::string& out, const log_line& line, bool coloured) {
   constexpr std::string_view plain = "\x1b[0m";
   std::string time;
-  append_timestamp(time, line.wall_us);
+  append_rfc3339(time, line.wall_us);
   out.append(time, 11, 12);
   out += ' ';
   if (coloured) out += colour_of(line.severity);

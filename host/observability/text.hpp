@@ -2,7 +2,6 @@
 // Thread: any.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,8 +10,5 @@ namespace gantry::observability {
 // Appends `text` with control characters escaped as JSON does and bytes that are not UTF-8 as U+FFFD. `quote` also
 // escapes '"' and '\' and puts quotes around.
 void append_clean(std::string& out, std::string_view text, bool quote);
-
-// "2026-01-31T23:59:59.123456Z"
-void append_timestamp(std::string& out, std::int64_t wall_us);
 
 }  // namespace gantry::observability

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 
+#include "base/uri.hpp"
 #include "base/uuid.hpp"
 #include "observability/log.hpp"
 #include "runtime/context.hpp"
@@ -108,7 +109,7 @@ class dispatcher::request_work {
     to_.enter();
     for (std::size_t i = 0; i < at.names->size(); ++i) {
       auto& [name, text] = params_.emplace_back((*at.names)[i], std::string());
-      malformed_ = malformed_ || !percent_decode(at.values[i], text, false);
+      decode(at.values[i], text);
     }
   }
   ~request_work() {
@@ -135,6 +136,15 @@ class dispatcher::request_work {
   }
 
  private:
+  void decode(std::string_view text, std::string& out) {
+    if (text.find('%') == std::string_view::npos) {
+      out = text;
+    } else if (auto plain = percent_decode(text)) {
+      out = std::move(*plain);
+    } else {
+      malformed_ = std::move(plain).failure().text;
+    }
+  }
   friend class request_write;
   bool prepare(gantry_request& request);
   bool take_key();
@@ -148,12 +158,12 @@ class dispatcher::request_work {
   const route& route_;
   gantry_context context_;
   const std::int64_t begun_us_;
-  bool malformed_ = false;
+  std::string malformed_;  // what is wrong with the target
   std::string path_;
   std::string correlation_id_;
   std::string traceparent_;
   std::vector<std::pair<std::string, std::string>> params_;
-  std::vector<std::pair<std::string, std::string>> query_;
+  query_pairs query_;
   std::vector<gantry_field> fields_;
   std::optional<idempotency_key> key_;
   std::optional<idempotency_key> guarded_key_;  // marked as being worked on
@@ -205,8 +215,14 @@ class dispatcher::request_write final : public write {
 bool dispatcher::request_work::prepare(gantry_request& request) {
   correlation_id_ = find_header(in_.headers, "correlation-id");
   if (correlation_id_.empty() || correlation_id_.size() > 128) correlation_id_ = new_uuid_string();
-  if (malformed_ || !percent_decode(in_.path, path_, false) || !parse_query(in_.query, query_)) {
-    answer(problem(400, "bad-request", "Bad Request", "the target has a '%' without two hexadecimal digits behind it"));
+  decode(in_.path, path_);
+  if (auto pairs = parse_query(in_.query)) {
+    query_ = std::move(*pairs);
+  } else {
+    malformed_ = std::move(pairs).failure().text;
+  }
+  if (!malformed_.empty()) {
+    answer(problem(400, "bad-request", "Bad Request", "the request's target: " + malformed_));
     return false;
   }
   std::int64_t timeout_us = default_timeout_us;
@@ -448,18 +464,25 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   }
   std::array<gantry_field, max_path_segments> params;
   std::array<std::string, max_path_segments> decoded;
-  bool good = true;
+  const auto malformed = [&](const error& why) {
+    return refuse(GANTRY_INVALID, "the call's target " + std::string(target) + ": " + why.text);
+  };
   for (std::size_t i = 0; i < at.names->size(); ++i) {
     auto text = at.values[i];
     if (text.find('%') != std::string_view::npos) {
-      good = good && percent_decode(text, decoded[i], false);
+      auto plain = percent_decode(text);
+      if (!plain) return malformed(plain.failure());
+      decoded[i] = std::move(*plain);
       text = decoded[i];
     }
     params[i] = {str((*at.names)[i]), str(text)};
   }
-  std::vector<std::pair<std::string, std::string>> query;
-  if (mark != std::string_view::npos) good = good && parse_query(target.substr(mark + 1), query);
-  if (!good) return refuse(GANTRY_INVALID, "the target of the call has a '%' without two hexadecimal digits: " + std::string(target));
+  query_pairs query;
+  if (mark != std::string_view::npos) {
+    auto pairs = parse_query(target.substr(mark + 1));
+    if (!pairs) return malformed(pairs.failure());
+    query = std::move(*pairs);
+  }
   // Only now: whoever is let through an open breaker as its probe must report how it went.
   if (troubled_.load(std::memory_order_relaxed) != 0) {
     const std::lock_guard lock(breakers_mutex_);

@@ -541,9 +541,8 @@ void lane::fill_event(gantry_event& out, const bus::record& r, std::string_view 
   out.correlation_id = str(r.correlation_id);
   out.causation_id = str(r.causation_id);
   out.traceparent = str(r.traceparent);
-  out.body = str(r.body);
-  out.data = r.data_at == 0 ? gantry_str{nullptr, 0}
-                            : str(r.body.substr(r.data_at, r.body.size() - r.data_at - 1));
+  out.body = str(r.document);
+  out.data = str(r.data);
 }
 
 gantry_status lane::handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,

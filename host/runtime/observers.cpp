@@ -116,8 +116,8 @@ void observers::show(const place& p, const bus::record& r) {
     e.correlation_id = str(r.correlation_id);
     e.causation_id = str(r.causation_id);
     e.traceparent = str(r.traceparent);
-    e.body = str(r.body);
-    if (r.data_at != 0) e.data = str(r.body.substr(r.data_at, r.body.size() - r.data_at - 1));
+    e.body = str(r.document);
+    e.data = str(r.data);
     const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, "observe"});
     owner_.guarded(
         [&] {

@@ -1,6 +1,6 @@
 #include "runtime/reply.hpp"
 
-#include "runtime/text.hpp"
+#include "base/text.hpp"
 
 namespace gantry::runtime {
 
@@ -8,16 +8,7 @@ reply problem(int http_status, std::string_view slug, std::string_view title, st
   reply out;
   out.status = http_status;
   out.headers.emplace_back("content-type", "application/problem+json");
-  out.body = R"({"type":)";
-  append_json("/problems/" + std::string(slug), out.body);
-  out.body += R"(,"title":)";
-  append_json(title, out.body);
-  out.body += R"(,"status":)" + std::to_string(http_status);
-  if (!detail.empty()) {
-    out.body += R"(,"detail":)";
-    append_json(detail, out.body);
-  }
-  out.body += '}';
+  append_problem(out.body, http_status, slug, title, detail);
   return out;
 }
 

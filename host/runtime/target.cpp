@@ -5,12 +5,7 @@
 namespace gantry::runtime {
 namespace {
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 std::uint64_t random_word() {
   thread_local std::uint64_t state = [] {
@@ -33,45 +28,13 @@ bool is_traceparent(std::string_view text) {
   if (text.size() != 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
   bool zero = true;
   for (std::size_t i = 3; i < 35; ++i) {
-    if (hex_value(text[i]) < 0 || (text[i] >= 'A' && text[i] <= 'F')) return false;
+    if (!is_lower_hex(text[i])) return false;
     zero = zero && text[i] == '0';
   }
   return !zero;
 }
 
 }  // namespace
-
-bool percent_decode(std::string_view text, std::string& out, bool plus_is_space) {
-  out.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      out.push_back(' ');
-    } else if (text[i] != '%') {
-      out.push_back(text[i]);
-    } else {
-      if (i + 2 >= text.size()) return false;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0 || (high == 0 && low == 0)) return false;
-      out.push_back(static_cast<char>(high * 16 + low));
-      i += 2;
-    }
-  }
-  return true;
-}
-
-bool parse_query(std::string_view query, std::vector<std::pair<std::string, std::string>>& out) {
-  while (!query.empty()) {
-    const auto part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), part.size() + 1));
-    if (part.empty()) continue;
-    const auto equals = part.find('=');
-    auto& [name, content] = out.emplace_back();
-    if (!percent_decode(part.substr(0, equals), name, true)) return false;
-    if (equals != std::string_view::npos && !percent_decode(part.substr(equals + 1), content, true)) return false;
-  }
-  return true;
-}
 
 std::string child_trace(std::string_view parent) {
   std::string out = "00-00000000000000000000000000000000-0000000000000000-01";

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cctype>
-#include <cstdint>
 
 namespace gantry::runtime {
 namespace {
@@ -13,11 +12,6 @@ thread_local bool in_transaction = false;
 constexpr std::array<std::string_view, 13> names = {"OK",      "RETRY",       "REJECT",  "NOT_FOUND", "INVALID",
                                                     "CONFLICT", "REFUSED",     "UNAVAILABLE", "TIMEOUT", "TOO_LARGE",
                                                     "FAILED",  "UNSUPPORTED", "DONE"};
-
-void two_digits(std::int64_t v, char* at) {
-  at[0] = static_cast<char>('0' + v / 10);
-  at[1] = static_cast<char>('0' + v % 10);
-}
 
 // Walks over JSON without building anything.
 class scanner {
@@ -147,59 +141,6 @@ std::string status_name(gantry_status status) {
 bool inside_transaction() noexcept { return in_transaction; }
 transaction_mark::transaction_mark() noexcept : before_(in_transaction) { in_transaction = true; }
 transaction_mark::~transaction_mark() { in_transaction = before_; }
-
-void append_json(std::string_view text, std::string& out) {
-  constexpr char hex[] = "0123456789abcdef";
-  out.push_back('"');
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (u < 0x20) {
-      out.append("\\u00");
-      out.push_back(hex[u >> 4]);
-      out.push_back(hex[u & 0xF]);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-}
-
-void append_rfc3339(std::int64_t wall_us, std::string& out) {
-  // Days to civil date, after the proleptic Gregorian calendar; valid from 1970 on.
-  const std::int64_t seconds = wall_us / 1'000'000;
-  const std::int64_t day = seconds / 86'400;
-  const std::int64_t in_day = seconds % 86'400;
-  const std::int64_t z = day + 719'468;
-  const std::int64_t era = z / 146'097;
-  const std::int64_t doe = z - era * 146'097;
-  const std::int64_t yoe = (doe - doe / 1460 + doe / 36'524 - doe / 146'096) / 365;
-  const std::int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-  const std::int64_t mp = (5 * doy + 2) / 153;
-  const std::int64_t dom = doy - (153 * mp + 2) / 5 + 1;
-  const std::int64_t month = mp < 10 ? mp + 3 : mp - 9;
-  const std::int64_t year = yoe + era * 400 + (month <= 2 ? 1 : 0);
-  std::array<char, 27> text;
-  two_digits(year / 100, text.data());
-  two_digits(year % 100, text.data() + 2);
-  text[4] = '-';
-  two_digits(month, text.data() + 5);
-  text[7] = '-';
-  two_digits(dom, text.data() + 8);
-  text[10] = 'T';
-  two_digits(in_day / 3600, text.data() + 11);
-  text[13] = ':';
-  two_digits(in_day / 60 % 60, text.data() + 14);
-  text[16] = ':';
-  two_digits(in_day % 60, text.data() + 17);
-  text[19] = '.';
-  std::int64_t us = wall_us % 1'000'000;
-  for (std::size_t i = 25; i >= 20; --i, us /= 10) text[i] = static_cast<char>('0' + us % 10);
-  text[26] = 'Z';
-  out.append(text.data(), text.size());
-}
 
 std::string_view json_fault(std::string_view text) noexcept { return scanner(text).run(); }
 

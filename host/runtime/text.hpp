@@ -33,12 +33,6 @@ class transaction_mark {
   bool before_;
 };
 
-// Appends `text` as a JSON string with its quotes. `text` is UTF-8.
-void append_json(std::string_view text, std::string& out);
-
-// RFC 3339 in UTC with microseconds, 27 characters: 2026-01-31T23:59:59.000001Z.
-void append_rfc3339(std::int64_t wall_us, std::string& out);
-
 // Checks that `text` is one JSON value (RFC 8259): structure, strings and numbers, at most 64 levels. Says what is wrong, or
 // nothing.
 std::string_view json_fault(std::string_view text) noexcept;

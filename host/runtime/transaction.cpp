@@ -32,8 +32,6 @@ void gantry_tx::begin(gantry::store::session& session, std::uint64_t row, std::i
   reply.reset();
   usable = false;
   suppressed = false;
-  time_text_.clear();
-  gantry::runtime::append_rfc3339(wall_us, time_text_);
 }
 
 std::uint32_t gantry_tx::slot_for(gantry::bus::partition_id where, std::string_view topic) {
@@ -74,13 +72,7 @@ gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std
     return fail(GANTRY_TOO_LARGE, "emit " + std::string(type) + ": a million events in one transaction");
 
   const std::string_view event_id(uuid.data(), uuid.size());
-  body_.assign(R"({"eventId":")").append(event_id).append(R"(","occurredOn":")").append(time_text_);
-  body_.append(R"(","eventType":")").append(type).append(R"(","aggregateId":)");
-  gantry::runtime::append_json(key, body_);
-  body_.append(R"(,"version":)").append(std::to_string(e->version)).append(R"(,"data":)");
   gantry::bus::record r;
-  r.data_at = static_cast<std::uint32_t>(body_.size());
-  body_.append(data).push_back('}');
   r.time_us = now_us;
   r.version = e->version;
   r.key = key;
@@ -89,7 +81,7 @@ gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std
   r.correlation_id = why.correlation_id.empty() ? event_id : why.correlation_id;
   r.causation_id = why.causation_id;
   r.traceparent = why.traceparent;
-  r.body = body_;
+  r.data = data;
   if (gantry::bus::encoded_size(r) > e->max_message)
     return fail(GANTRY_TOO_LARGE, "emit " + std::string(type) + ": the record has " +
                                       std::to_string(gantry::bus::encoded_size(r)) + " bytes, topic " + e->topic +

@@ -124,8 +124,6 @@ struct gantry_tx {
   std::size_t used_slots_ = 0;
   std::vector<emitted> emitted_;
   std::vector<gantry::bus::batch> batches_;
-  std::string body_;
-  std::string time_text_;
   std::string row_bytes_;
   std::uint64_t row_ = 0;
 };

@@ -84,8 +84,8 @@ std::string encoded_batch(const settings& s) {
   r.time_us = 1;
   r.key = "01234567";
   r.type = "Measured";
-  const std::string body(s.size - gantry::bus::encoded_size(r), 'x');
-  r.body = body;
+  const std::string data(s.size - gantry::bus::encoded_size(r), 'x');
+  r.data = data;
   std::string out;
   for (std::uint32_t i = 0; i < s.batch; ++i) {
     r.sequence = i + 1;

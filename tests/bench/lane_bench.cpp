@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
       std::uint32_t counts[3] = {};
       for (std::uint64_t k = n; k < std::min(n + 32, events); ++k) {
         const std::string key = "key-" + std::to_string(k % 1000);
-        const std::string body = R"({"data":{"n":)" + std::to_string(k) + R"(,"padding":")" + std::string(200, 'x') + "\"}}";
+        const std::string data = R"({"n":)" + std::to_string(k) + R"(,"padding":")" + std::string(200, 'x') + "\"}";
         const auto id = new_uuid_string();
         bus::record r;
         r.time_us = system_clock().wall_us();
@@ -130,8 +130,7 @@ int main(int argc, char** argv) {
         r.key = key;
         r.type = "Asked";
         r.id = id;
-        r.body = body;
-        r.data_at = 8;
+        r.data = data;
         const auto p = partition_of(key, 3);
         bus::encode(r, bytes[p]);
         ++counts[p];

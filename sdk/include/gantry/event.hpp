@@ -23,7 +23,7 @@ class event {
   std::string_view correlation_id() const noexcept { return detail::view(raw_->correlation_id); }
   std::string_view causation_id() const noexcept { return detail::view(raw_->causation_id); }
   std::string_view traceparent() const noexcept { return detail::view(raw_->traceparent); }
-  // The whole JSON document, envelope included.
+  // The whole JSON document as a foreign producer wrote it; empty for an event of a plugin, whose data() and fields say all.
   std::string_view body() const noexcept { return detail::view(raw_->body); }
   instant occurred_at() const noexcept { return {raw_->occurred_at_us}; }
   // The schema version of this type, from 1.

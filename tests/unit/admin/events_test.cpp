@@ -75,7 +75,7 @@ class EventsTest : public testing::Test {
     r.id = e.id;
     r.correlation_id = e.correlation_id;
     r.causation_id = e.causation_id;
-    r.body = e.body;
+    r.document = e.body;
     r.extra = e.extra;
     std::string bytes;
     bus::encode(r, bytes);

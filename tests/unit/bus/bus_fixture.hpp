@@ -88,7 +88,7 @@ inline std::string encoded(const std::vector<std::string>& bodies, std::int64_t 
     r.time_us = time_us;
     r.key = "k";
     r.type = "Happened";
-    r.body = body;
+    r.data = body;
     encode(r, out);
   }
   return out;
@@ -164,7 +164,7 @@ class bus_fixture {
       const auto read = reader(reading_as_).fetch({topic, partition}, from, 100, 1 << 20, got);
       EXPECT_TRUE(read) << (read ? "" : read.failure().text);
       if (!read) return out;
-      for (const auto& r : got.records) out.push_back({r.offset, std::string(r.body)});
+      for (const auto& r : got.records) out.push_back({r.offset, std::string(r.data)});
       from = got.next;
     } while (got.more);
     return out;

@@ -34,7 +34,7 @@ void consume_all(journal_bus& from, topic_id topic, std::uint32_t partition, con
   for (std::uint64_t seen = 0; seen < producers * appends / partitions; seen += got.records.size()) {
     ASSERT_TRUE(consumer->fetch({topic, partition}, next, 50, 1 << 16, got));
     for (const auto& r : got.records) {
-      const std::string body(r.body);
+      const std::string body(r.data);
       const auto who = static_cast<std::size_t>(body[0] - '0');
       const int i = std::stoi(body.substr(2));
       ASSERT_GT(i, last[who]);

@@ -79,7 +79,7 @@ TEST_F(LocalBusTest, ServesSeveralConsumersAtTheirOwnPlaces) {
   fetched got;
   ASSERT_TRUE((*other)->fetch({topic, 0}, 2, 10, 1000, got));
   ASSERT_EQ(got.records.size(), 1U);
-  EXPECT_EQ(got.records[0].body, "c");
+  EXPECT_EQ(got.records[0].data, "c");
   EXPECT_EQ(bodies(1), (texts{"b", "c"}));
 }
 

@@ -17,8 +17,7 @@ record order_created() {
   r.correlation_id = "c1";
   r.causation_id = "c0";
   r.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  r.body = R"({"data":{"total":12}})";
-  r.data_at = 8;
+  r.data = R"({"total":12})";
   return r;
 }
 
@@ -40,8 +39,47 @@ TEST(RecordTest, ComesBackAsItWent) {
   EXPECT_EQ(back->correlation_id, r.correlation_id);
   EXPECT_EQ(back->causation_id, r.causation_id);
   EXPECT_EQ(back->traceparent, r.traceparent);
-  EXPECT_EQ(back->body, r.body);
-  EXPECT_EQ(back->data_at, r.data_at);
+  EXPECT_EQ(back->data, r.data);
+  EXPECT_EQ(back->document, "");
+}
+
+TEST(RecordTest, TheDocumentIsPutTogetherFromTheFields) {
+  std::string out;
+  append_document(order_created(), out);
+  EXPECT_EQ(out,
+            R"({"eventId":"0190c0de-0000-7000-8000-000000000001","occurredOn":"2023-11-14T22:13:20.123456Z",)"
+            R"("eventType":"OrderCreated","aggregateId":"order-1","version":3,"data":{"total":12}})");
+}
+
+TEST(RecordTest, AForeignDocumentStaysAsItCame) {
+  auto r = order_created();
+  const std::string_view document = R"({ "data" : {"total":12}, "more": true })";
+  r.document = document;
+  r.data = document.substr(11, 12);
+  ASSERT_EQ(r.data, R"({"total":12})");
+  std::string bytes;
+  encode(r, bytes);
+  EXPECT_EQ(bytes.size(), encoded_size(r));
+  std::string_view left = bytes;
+  const auto back = decode(left);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->document, document);
+  EXPECT_EQ(back->data, r.data);
+  std::string out;
+  append_document(*back, out);
+  EXPECT_EQ(out, document);
+}
+
+TEST(RecordTest, DataBeyondItsDocumentIsCorrupt) {
+  auto r = order_created();
+  const std::string_view document = R"({"data":12})";
+  r.document = document;
+  r.data = document.substr(8, 2);
+  std::string bytes;
+  encode(r, bytes);
+  bytes[32] = 10;  // data_at: 10 + 2 is beyond 11
+  std::string_view left = bytes;
+  EXPECT_EQ(decode(left).failure().code, errc::corrupt);
 }
 
 TEST(RecordTest, AreTakenOneByOne) {
@@ -70,7 +108,7 @@ TEST(RecordTest, CutAnywhereIsCorrupt) {
 TEST(RecordTest, LengthsThatDoNotAddUpAreCorrupt) {
   std::string bytes;
   encode(order_created(), bytes);
-  bytes[28] = static_cast<char>(bytes[28] + 1);  // the body's length
+  bytes[24] = static_cast<char>(bytes[24] + 1);  // the data's length
   std::string_view left = bytes;
   EXPECT_EQ(decode(left).failure().code, errc::corrupt);
 }

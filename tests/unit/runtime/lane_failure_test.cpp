@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "bench.hpp"
+#include "bus/record.hpp"
 #include "runtime/text.hpp"
 #include "runtime/values.hpp"
 
@@ -16,8 +17,8 @@ using runtime::value;
 std::string parked_rows(bench& b) {
   std::string out;
   for (const auto& r : b.rows("SELECT key, CAST(record AS TEXT) FROM gantry_parked ORDER BY id")) {
-    const auto at = r.body.find("{\"data\":");
-    out += r.key + "=" + r.body.substr(at + 8, r.body.find('}', at) - at - 8) + " ";
+    std::string_view bytes = r.body;
+    out += r.key + "=" + std::string(bus::decode(bytes).value().data) + " ";
   }
   return out;
 }

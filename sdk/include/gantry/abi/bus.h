@@ -33,8 +33,8 @@ typedef struct gantry_event {
   gantry_str correlation_id;
   gantry_str causation_id;   /* the event or request that caused this one */
   gantry_str traceparent;
-  gantry_str body;           /* the whole JSON document */
-  gantry_str data;           /* the value of its member "data" */
+  gantry_str body;           /* the whole JSON document as a foreign producer wrote it; else empty */
+  gantry_str data;           /* the JSON value that is the event's data; the member "data" of a foreign one */
 } gantry_event;
 
 /* Handles one event inside a transaction. All it reads and writes through tx, all it emits and schedules

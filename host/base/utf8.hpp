@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace gantry::http {
+namespace gantry {
 
 // Length of the sequence at the start of `text`, or 0 when it is not well-formed. Precondition: text is not empty.
 inline std::size_t utf8_length(std::string_view text) noexcept {
@@ -23,4 +23,13 @@ inline std::size_t utf8_length(std::string_view text) noexcept {
   return overlong || surrogate || beyond ? 0 : length;
 }
 
-}  // namespace gantry::http
+inline bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace gantry
