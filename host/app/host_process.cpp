@@ -11,6 +11,7 @@
 #include "admin/operations.hpp"
 #include "bus/local/local_bus.hpp"
 #include "http/endpoint.hpp"
+#include "http/problem.hpp"
 #include "observability/health.hpp"
 #include "observability/log.hpp"
 #include "observability/metrics.hpp"
@@ -62,13 +63,14 @@ class local_host final : public host_process {
         requests_(workers(options_.request_workers, 2), 4096, "request"),
         jobs_(4, 65'536, "job"),
         callbacks_(2, 1024, "callback"),
-        router_(requests_, callbacks_, system_clock()),
+        router_(requests_, callbacks_, system_clock(), model_.limits.deadline->count()),
         watch_(system_clock(), [this](runtime::work_kind kind) { replace_worker(kind); }) {}
 
   ~local_host() override { drain_and_stop(std::chrono::seconds(30)); }
 
   result<void> open() {
     if (auto done = pick_host(); !done) return done;
+    if (auto done = check_isolation(); !done) return done;
     if (auto done = open_bus(); !done) return done;
     lifecycle::host_parts parts;
     parts.model = &model_;
@@ -90,7 +92,7 @@ class local_host final : public host_process {
     ticker_ = std::thread([this] { tick(); });
     // Only now: who asks before would see half a host.
     if (options_.serve_http)
-      if (auto done = open_endpoint(); !done) return done;
+      if (auto done = open_endpoints(); !done) return done;
     // Loading leaves large free blocks behind that the host will not need again.
     malloc_trim(0);
     return {};
@@ -127,6 +129,7 @@ class local_host final : public host_process {
     tick_wake_.notify_all();
     if (ticker_.joinable()) ticker_.join();
     if (endpoint_) endpoint_->stop();
+    if (admin_endpoint_) admin_endpoint_->stop();
     admin_.reset();
     if (plugins_ && !plugins_->stop()) {
       stuck_ = true;
@@ -160,6 +163,14 @@ class local_host final : public host_process {
     return error{errc::not_found, "host " + options_.host + " is not in the topology; it has " + known};
   }
 
+  result<void> check_isolation() const {
+    for (const auto& [id, plugin] : model_.plugins)
+      if (*plugin.isolation == topology::isolation_mode::process)
+        return error{errc::unsupported, "plugins." + id +
+                                            ".isolation is process, which this build of gantry does not have: expected none"};
+    return {};
+  }
+
   result<void> open_bus() {
     switch (*model_.bus.driver) {
       case topology::bus_driver::local: break;
@@ -190,33 +201,57 @@ class local_host final : public host_process {
     return store::open_sqlite_store(o);
   }
 
-  result<void> open_endpoint() {
+  result<void> open_endpoints() {
     const auto& settings = model_.hosts.at(options_.host);
-    auto at = split_address(*settings.http);
-    if (!at) return at.failure();
+    const bool apart = settings.admin.address.given;
     http::endpoint_options o;
-    o.address = at->first;
-    o.port = options_.override_port ? options_.port_override : at->second;
     o.max_body = *model_.limits.body;
     o.max_headers = *model_.limits.headers;
-    auto opened = http::open_endpoint(o, [this](http::request&& in, http::responder&& out) {
-      if (admin_->serves(in.target)) {
+    const auto open = [&o](const std::string& address, http::handler serve) -> result<std::unique_ptr<http::endpoint>> {
+      auto at = split_address(address);
+      if (!at) return at.failure();
+      o.address = at->first;
+      o.port = at->second;
+      return http::open_endpoint(o, std::move(serve));
+    };
+    auto at = split_address(*settings.http);
+    if (!at) return at.failure();
+    if (apart) {
+      auto opened = open(*settings.admin.address, [this](http::request&& in, http::responder&& out) {
+        if (admin_->serves(in.target)) {
+          admin_->answer(std::move(in), std::move(out));
+        } else {
+          out.send(http::problem(404, "operations alone are answered at this address"));
+        }
+      });
+      if (!opened) return opened.failure();
+      admin_endpoint_ = std::move(*opened);
+    }
+    const auto address = options_.override_port ? at->first + ":" + std::to_string(options_.port_override) : *settings.http;
+    auto opened = open(address, [this, apart](http::request&& in, http::responder&& out) {
+      // With an address of their own, only health is answered here as well: that is what balancers ask.
+      if (admin_->serves(in.target) && (!apart || in.target.starts_with("/health/"))) {
         admin_->answer(std::move(in), std::move(out));
-        return;
+      } else {
+        pass_on(std::move(in), std::move(out));
       }
-      runtime::inbound request;
-      request.method = std::move(in.method);
-      request.path = std::move(in.target);
-      request.query = std::move(in.query);
-      request.body = std::move(in.body);
-      request.headers.reserve(in.headers.size());
-      for (auto& h : in.headers) request.headers.emplace_back(std::move(h.name), std::move(h.value));
-      router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
     });
     if (!opened) return opened.failure();
     endpoint_ = std::move(*opened);
     address_ = at->first + ":" + std::to_string(endpoint_->port());
     return {};
+  }
+
+  // To the plugin that has the route.
+  void pass_on(http::request&& in, http::responder&& out) {
+    runtime::inbound request;
+    request.method = std::move(in.method);
+    request.path = std::move(in.target);
+    request.query = std::move(in.query);
+    request.body = std::move(in.body);
+    request.headers.reserve(in.headers.size());
+    for (auto& h : in.headers) request.headers.emplace_back(std::move(h.name), std::move(h.value));
+    router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
   }
 
   // One worker is stuck in plugin code: another one takes its place.
@@ -253,6 +288,7 @@ class local_host final : public host_process {
   std::unique_ptr<lifecycle::plugin_set> plugins_;
   std::unique_ptr<admin::operations> admin_;
   std::unique_ptr<http::endpoint> endpoint_;
+  std::unique_ptr<http::endpoint> admin_endpoint_;  // null: endpoint_ answers operations
   std::string address_;
   std::thread ticker_;
   std::mutex tick_mutex_;

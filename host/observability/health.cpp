@@ -21,31 +21,55 @@ result<void> run_guarded(const health::check& run) {
 
 }  // namespace
 
+std::shared_ptr<health::entry> health::find(health_kind kind, std::string_view name) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const auto& e) { return e->kind == kind && e->name == name; });
+  return found == entries_.end() ? nullptr : *found;
+}
+
 void health::add(health_kind kind, std::string name, check run) {
-  const std::lock_guard lock(mutex_);
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const entry& e) { return e.kind == kind && e.name == name; });
-  if (found != entries_.end()) {
-    found->run = std::move(run);
-  } else {
-    entries_.push_back({kind, std::move(name), std::move(run)});
+  std::unique_lock lock(mutex_);
+  if (const auto known = find(kind, name)) {
+    lock.unlock();
+    const std::lock_guard own(known->mutex);
+    known->run = std::move(run);
+    return;
   }
+  auto made = std::make_shared<entry>();
+  made->kind = kind;
+  made->name = std::move(name);
+  made->run = std::move(run);
+  entries_.push_back(std::move(made));
 }
 
 void health::remove(health_kind kind, std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [&](const entry& e) { return e.kind == kind && e.name == name; });
+  std::shared_ptr<entry> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    gone = find(kind, name);
+    std::erase(entries_, gone);
+  }
+  if (!gone) return;
+  // Waits for a run that is under way.
+  const std::lock_guard own(gone->mutex);
+  gone->run = nullptr;
 }
 
 health_report health::report(health_kind kind) const {
   health_report out;
   std::string checks;
-  const std::lock_guard lock(mutex_);
-  for (const auto& e : entries_) {
-    if (e.kind != kind) continue;
-    const auto outcome = run_guarded(e.run);
+  std::vector<std::shared_ptr<entry>> asked;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& e : entries_)
+      if (e->kind == kind) asked.push_back(e);
+  }
+  for (const auto& e : asked) {
+    const std::lock_guard own(e->mutex);
+    if (!e->run) continue;
+    const auto outcome = run_guarded(e->run);
     checks += checks.empty() ? R"({"name":)" : R"(,{"name":)";
-    append_clean(checks, e.name, true);
+    append_clean(checks, e->name, true);
     if (outcome) {
       checks += R"(,"status":"ok"})";
       continue;

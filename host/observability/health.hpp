@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ struct health_report {
 
 class health {
  public:
-  // A check succeeds or says why not; it runs on the asking thread, must be quick, and must not call this object.
+  // A check succeeds or says why not; it runs on the asking thread, one at a time, must be quick, and must not call this
+  // object. One that hangs holds up only those who ask for its own kind or remove it.
   using check = std::function<result<void>()>;
 
   // Adds a check, or replaces the one of this kind and name.
@@ -40,10 +42,13 @@ class health {
   struct entry {
     health_kind kind;
     std::string name;
-    check run;
+    std::mutex mutex;
+    check run;  // guarded by mutex; empty once it was removed
   };
+  std::shared_ptr<entry> find(health_kind kind, std::string_view name) const;  // mutex_ is held
+
   mutable std::mutex mutex_;
-  std::vector<entry> entries_;
+  std::vector<std::shared_ptr<entry>> entries_;  // guarded by mutex_
 };
 
 }  // namespace gantry::observability

@@ -98,6 +98,7 @@ class dispatcher::request_work {
   request_work(const dispatcher& owner, std::unique_ptr<inbound> in, std::unique_ptr<reply_sink> sink,
                std::shared_ptr<const route_table> table, const route_table::match& at)
       : clock_(owner.clock_),
+        default_timeout_us_(owner.default_timeout_us_),
         held_(std::move(in)),
         in_(*held_),
         sink_(std::move(sink)),
@@ -150,6 +151,7 @@ class dispatcher::request_work {
   bool take_key();
 
   const clock& clock_;
+  const std::int64_t default_timeout_us_;
   const std::unique_ptr<inbound> held_;  // the match's views point into it
   inbound& in_;
   std::unique_ptr<reply_sink> sink_;
@@ -225,7 +227,7 @@ bool dispatcher::request_work::prepare(gantry_request& request) {
     answer(problem(400, "bad-request", "Bad Request", "the request's target: " + malformed_));
     return false;
   }
-  std::int64_t timeout_us = default_timeout_us;
+  std::int64_t timeout_us = default_timeout_us_;
   if (const auto text = find_header(in_.headers, "gantry-deadline-ms"); !text.empty()) {
     std::int64_t ms = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
@@ -331,8 +333,12 @@ class dispatcher::request_turn final : public work {
   std::unique_ptr<request_work> request_;
 };
 
-dispatcher::dispatcher(request_pool& workers, request_pool& callbacks, const clock& time)
-    : workers_(workers), callbacks_(callbacks), clock_(time), table_(std::make_shared<const route_table>()) {}
+dispatcher::dispatcher(request_pool& workers, request_pool& callbacks, const clock& time, std::int64_t deadline_us)
+    : workers_(workers),
+      callbacks_(callbacks),
+      clock_(time),
+      default_timeout_us_(deadline_us),
+      table_(std::make_shared<const route_table>()) {}
 
 void dispatcher::routes(std::shared_ptr<const route_table> table) { table_.store(std::move(table)); }
 
@@ -379,42 +385,69 @@ void hand_over(reply&& answer, gantry_call_reply& out) {
 }
 
 // The write of a call, while the caller waits for it.
+// A caller waits for its callee's write. When the deadline passes before the write has begun, it is taken back; once it
+// has begun it reads the caller's request, so its end must be waited for.
 class call_write final : public write {
  public:
-  struct wait {
+  struct shared {
     std::mutex mutex;
     std::condition_variable over;
-    bool done = false;
-    reply answer;
+    bool begun = false;           // guarded by mutex
+    bool taken_back = false;      // guarded by mutex
+    std::optional<reply> answer;  // guarded by mutex
   };
-  call_write(instance& to, gantry_context& context, wait& end) : to_(to), context_(context), wait_(end) {}
-  cause why() const override { return context_.why; }
-  gantry_status run(gantry_tx& tx) override { return run_write(to_, context_.write, context_.write_user, tx, reply_); }
+  call_write(instance& to, gantry_context& context, std::shared_ptr<shared> with)
+      : to_(to),
+        context_(context),
+        correlation_id_(context.why.correlation_id),
+        traceparent_(context.why.traceparent),
+        with_(std::move(with)) {}
+  cause why() const override { return {correlation_id_, {}, traceparent_}; }
+  gantry_status run(gantry_tx& tx) override {
+    {
+      const std::lock_guard lock(with_->mutex);
+      if (with_->taken_back) return fail(GANTRY_TIMEOUT, "the caller's deadline has passed");
+      with_->begun = true;
+    }
+    return run_write(to_, context_.write, context_.write_user, tx, reply_);
+  }
   void finished(bool committed, gantry_status status, std::string_view text) override {
-    const std::lock_guard lock(wait_.mutex);
-    wait_.answer = committed ? std::move(reply_) : problem_for(status, text);
-    wait_.done = true;
-    wait_.over.notify_one();
+    const std::lock_guard lock(with_->mutex);
+    with_->answer = committed ? std::move(reply_) : problem_for(status, text);
+    with_->over.notify_one();
   }
 
  private:
   instance& to_;
-  gantry_context& context_;
-  wait& wait_;
+  gantry_context& context_;  // gone when the write is taken back
+  const std::string correlation_id_;
+  const std::string traceparent_;
+  const std::shared_ptr<shared> with_;
   reply reply_;
 };
 
-void write_and_wait(instance& to, gantry_context& context) {
-  call_write::wait end;
-  std::unique_ptr<write> queued = std::make_unique<call_write>(to, context, end);
+void write_and_wait(instance& to, gantry_context& context, const clock& time) {
+  const auto with = std::make_shared<call_write::shared>();
+  std::unique_ptr<write> queued = std::make_unique<call_write>(to, context, with);
   std::string why;
   if (!to.writer->enqueue(queued, why)) {
     context.reply = problem_for(GANTRY_UNAVAILABLE, why);
     return;
   }
-  std::unique_lock lock(end.mutex);
-  end.over.wait(lock, [&] { return end.done; });
-  context.reply = std::move(end.answer);
+  std::unique_lock lock(with->mutex);
+  while (!with->answer) {
+    const auto left = context.deadline_us - time.steady_us();
+    if (left > 0) {
+      with->over.wait_for(lock, std::chrono::microseconds(left));
+    } else if (with->begun) {
+      with->over.wait(lock);
+    } else {
+      with->taken_back = true;
+      context.reply = problem_for(GANTRY_TIMEOUT, to.id() + " had not begun to write when the deadline passed");
+      return;
+    }
+  }
+  context.reply = std::move(*with->answer);
 }
 
 }  // namespace
@@ -520,7 +553,7 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   request.caller = str(from.id());
   request.deadline_us = clock_.wall_us() + (deadline - begun);
   handle(to, *at.found, request, context);
-  if (context.write != nullptr) write_and_wait(to, context);
+  if (context.write != nullptr) write_and_wait(to, context, clock_);
   if (context.write_drop != nullptr) context.write_drop(context.write_user);
   context.write_drop = nullptr;
   const auto ended = clock_.steady_us();
@@ -553,7 +586,7 @@ gantry_status dispatcher::call_async(instance& from, const gantry_call& c,
   mine->body = view(c.body);
   for (std::size_t i = 0; i < c.header_count; ++i) mine->headers.emplace_back(view(c.headers[i].name), view(c.headers[i].value));
   const std::int64_t deadline =
-      clock_.steady_us() + (c.timeout_us == 0 ? default_timeout_us : static_cast<std::int64_t>(c.timeout_us));
+      clock_.steady_us() + (c.timeout_us == 0 ? default_timeout_us_ : static_cast<std::int64_t>(c.timeout_us));
   from.enter();
   std::unique_ptr<work> queued = std::make_unique<pooled>([this, &from, mine, deadline, done, user] {
     std::vector<gantry_field> headers;

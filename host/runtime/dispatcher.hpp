@@ -43,11 +43,10 @@ class reply_sink {
   virtual void send(reply&& r) = 0;
 };
 
-inline constexpr std::int64_t default_timeout_us = 30'000'000;
-
 class dispatcher {
  public:
-  dispatcher(request_pool& workers, request_pool& callbacks, const clock& time);
+  // `deadline_us`: of requests and calls that bring none of their own, and the longest that a request may ask for.
+  dispatcher(request_pool& workers, request_pool& callbacks, const clock& time, std::int64_t deadline_us = 30'000'000);
 
   // Changes what is reachable from the next request on.
   void routes(std::shared_ptr<const route_table> table);
@@ -74,6 +73,7 @@ class dispatcher {
   request_pool& workers_;
   request_pool& callbacks_;
   const clock& clock_;
+  const std::int64_t default_timeout_us_;
   std::atomic<std::shared_ptr<const route_table>> table_;
   std::mutex breakers_mutex_;
   std::unordered_map<std::string, call::breaker> breakers_;  // by plugin; guarded

@@ -42,6 +42,7 @@ void check_addresses(check_run& run);
 void check_placement(check_run& run);
 void check_stores(check_run& run);
 void check_groups(check_run& run);
+void check_isolation(check_run& run);
 void check_topics(check_run& run);
 void check_events(check_run& run);
 void check_calls(check_run& run);

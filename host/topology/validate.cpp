@@ -186,6 +186,7 @@ std::vector<problem> validate(const topology& model, const manifest_map& manifes
   check_placement(run);
   check_stores(run);
   check_groups(run);
+  check_isolation(run);
   check_topics(run);
   check_events(run);
   check_calls(run);

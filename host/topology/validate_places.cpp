@@ -221,6 +221,18 @@ void check_stores(check_run& run) {
   }
 }
 
+void check_isolation(check_run& run) {
+  for (const auto& [id, plugin] : run.model.plugins) {
+    if (*plugin.isolation == isolation_mode::process) continue;
+    const std::string subject = "plugins." + id;
+    constexpr std::string_view why = "isolation: process, which alone uses it";
+    warn_unused(run, plugin.limits.memory, subject + ".limits.memory", why);
+    warn_unused(run, plugin.limits.cpu, subject + ".limits.cpu", why);
+    warn_unused(run, plugin.restart.max_restarts, subject + ".restart.max_restarts", why);
+    warn_unused(run, plugin.restart.window, subject + ".restart.window", why);
+  }
+}
+
 void check_groups(check_run& run) {
   std::map<std::string, std::string> owners;
   for (const auto& [id, plugin] : run.model.plugins) {

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include "bench.hpp"
+#include "runtime/context.hpp"
+#include "runtime/text.hpp"
 
 namespace gantry::testing {
 namespace {
@@ -208,6 +211,46 @@ TEST(lane, an_idempotent_request_has_one_effect_and_one_reply) {
   EXPECT_EQ(ask("1", "x").status, 201);
   EXPECT_EQ(ask("2", "x").status, 201);
   EXPECT_EQ(b.of_key("posted"), "x x");
+}
+
+// The lane of a callee is busy for longer than its caller has: the caller goes on at its deadline, and the write is taken back.
+TEST(lane, a_call_ends_at_its_deadline_and_its_write_is_never_begun) {
+  script plays = projection();
+  plays.post = [&](const gantry_request& q, gantry_tx* tx) -> gantry_status { return insert(tx, "posted", text(q.body)); };
+  bench b(plays);
+  b.plugin->declared.calls.push_back(b.plugin->id());
+  std::promise<void> entered;
+  std::promise<void> go_on;
+  b.post(
+      [&](gantry_tx& tx) {
+        entered.set_value();
+        go_on.get_future().wait();
+        return insert(&tx, "busy", "1");
+      },
+      [](bool, gantry_status) {});
+  entered.get_future().wait();
+  std::thread clock_hand([&] {
+    while (b.lane().count().queue == 0) std::this_thread::yield();
+    b.time.pass(2'000);
+  });
+  runtime::instance& self = *b.plugin;
+  gantry_context context(self);
+  context.deadline_us = b.time.steady_us() + 1'000'000;
+  gantry_call request{};
+  request.struct_size = sizeof request;
+  request.plugin = runtime::str(self.id());
+  request.method = runtime::str("POST");
+  request.target = runtime::str("/things");
+  request.body = runtime::str("late");
+  request.timeout_us = 1'000;
+  gantry_call_reply answer{};
+  answer.struct_size = sizeof answer;
+  EXPECT_EQ(b.router->call(context, request, answer), GANTRY_TIMEOUT);
+  clock_hand.join();
+  go_on.set_value();
+  b.settle();
+  EXPECT_EQ(b.of_key("busy"), "1");
+  EXPECT_EQ(b.of_key("posted"), "");
 }
 
 }  // namespace
