@@ -116,7 +116,8 @@ class topic_replay final : public answering_write {
                     owner_.id() + ": on_replay of " + hook_.topic + " ended with " + runtime::status_name(status) +
                         ": " + std::string(runtime::last_failure()) + "; nothing was changed");
     for (const auto& m : moves_)
-      if (m.of->rewind(session, m.next, m.replay_end, true) != GANTRY_OK)
+      if (runtime::id_window::forget(session, m.of->topic) != GANTRY_OK ||
+          m.of->rewind(session, m.next, m.replay_end, true) != GANTRY_OK)
         return runtime::fail(GANTRY_RETRY, session.error_text());
     return GANTRY_OK;
   }

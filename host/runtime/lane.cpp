@@ -57,7 +57,8 @@ result<void> lane::open(const std::string& source_prefix) {
     return error{errc::io, std::string(doing) + ": " + std::string(s.error_text())};
   };
   std::string schema;
-  for (const auto part : {meta_schema, outbox::schema, feed_schema, idempotency_schema, parking_schema, job_schema})
+  for (const auto part : {meta_schema, outbox::schema, feed_schema, idempotency_schema, parking_schema,
+                          id_window_schema, job_schema})
     schema.append(part);
   if (s.begin() != GANTRY_OK) return failed("opening the runtime's tables");
   if (s.script(schema) != GANTRY_OK) {
@@ -503,6 +504,7 @@ lane::attempt_end lane::attempt(failure& what) {
       return attempt_end::stale;
     }
   }
+  if (const auto status = drop_seen_ids(); status != GANTRY_OK) return gave_up(status);
   if (const auto status = run_events(what); status != GANTRY_OK) {
     if (what.store) return gave_up(status);
     // A store that can't go on is not the event's fault.
@@ -634,6 +636,18 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
           last_failure().empty() ? status_name(status) : std::string(last_failure()), false,
           !known && event_set_.size() > 1};
   return from;
+}
+
+gantry_status lane::drop_seen_ids() {
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    const auto& t = taken_[i];
+    if (t.event->sequence != 0 || t.handler == nullptr || t.event->id.empty()) continue;
+    bool is_new = true;
+    if (const auto status = id_window_.note(*session_, t.from->topic, *t.event, tx_.now_us, is_new); status != GANTRY_OK)
+      return status;
+    fresh_[i] = is_new;
+  }
+  return GANTRY_OK;
 }
 
 gantry_status lane::run_events(failure& what) {
@@ -902,9 +916,11 @@ void lane::break_down(std::string_view why) {
 void lane::maintain() {
   // What is left to write when nothing else is going on: positions behind events that nobody handles, acknowledged rows.
   const bool rows = relay_ && relay_->acknowledged_through() > deleted_through_;
-  const bool old = idempotency_.wants_expiry(clock_.wall_us());
+  const auto wall_us = clock_.wall_us();
+  const bool old = idempotency_.wants_expiry(wall_us);
+  const bool old_ids = id_window_.wants_expiry(wall_us);
   const bool positions = std::any_of(feeds_.begin(), feeds_.end(), [](const auto& f) { return f->unsaved() != 0; });
-  if (!rows && !positions && !old) return;
+  if (!rows && !positions && !old && !old_ids) return;
   auto& s = *session_;
   if (s.begin() != GANTRY_OK) return;
   bool good = true;
@@ -918,14 +934,15 @@ void lane::maintain() {
   const auto through = relay_ ? relay_->acknowledged_through() : deleted_through_;
   const gantry_value params[] = {value(through)};
   good = good && s.exec("DELETE FROM gantry_outbox WHERE id <= $1", params, nullptr) == GANTRY_OK;
-  good = good && (!old || idempotency_.expire(s, clock_.wall_us()) == GANTRY_OK);
+  good = good && (!old || idempotency_.expire(s, wall_us) == GANTRY_OK);
+  good = good && (!old_ids || id_window_.expire(s, wall_us) == GANTRY_OK);
   if (!good) {
     s.rollback();
     return;
   }
   if (s.commit() != GANTRY_OK) return;
   deleted_through_ = std::max(deleted_through_, through);
-  if (old) idempotency_.expired(clock_.wall_us());
+  if (old) idempotency_.expired(wall_us);
   for (auto* f : saved) f->taken(0, true);
 }
 

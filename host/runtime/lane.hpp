@@ -25,6 +25,7 @@
 #include "bus/bus.hpp"
 #include "outbox/relay.hpp"
 #include "runtime/feed.hpp"
+#include "runtime/id_window.hpp"
 #include "runtime/idempotency.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/timer_wheel.hpp"
@@ -141,6 +142,7 @@ class lane final : public task, public bus::consumer_events {
   void handle_batch();
   bool worth_a_transaction();
   attempt_end attempt(failure& what);
+  gantry_status drop_seen_ids();
   gantry_status run_events(failure& what);
   gantry_status run_event(taken& t, bool fresh, failure& what);
   std::size_t run_set(std::size_t from, failure& what);
@@ -180,6 +182,7 @@ class lane final : public task, public bus::consumer_events {
   timer_wheel wheel_;
   idempotency idempotency_;
   parking parking_;
+  id_window id_window_;
 
   // This batch.
   std::vector<taken> taken_;

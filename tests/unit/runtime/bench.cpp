@@ -347,6 +347,23 @@ void bench::settle() {
   passing_until([&] { return settled(); });
 }
 
+void bench::publish_foreign(const std::string& key, const std::string& data, const std::string& id) {
+  nobody listens;
+  auto to = std::move(real_bus->open_producer(listens)).value();
+  bus::record r;
+  r.time_us = time.wall_us();
+  r.key = key;
+  r.type = "made";
+  r.id = id;
+  const std::string document = R"({"data":)" + data + "}";
+  r.document = document;
+  r.data = r.document.substr(8, data.size());
+  std::string bytes;
+  bus::encode(r, bytes);
+  const bus::batch b{{topics.at("in"), partition_of(key, 3)}, 1, "/elsewhere", bytes};
+  ASSERT_TRUE(to->append(1, {&b, 1}));
+}
+
 void bench::replay() {
   struct move {
     runtime::feed* of;
@@ -368,6 +385,7 @@ void bench::replay() {
           const auto end = std::max(f->next(), static_cast<std::uint64_t>(runtime::integer_at(*at, 0)));
           at->close();
           moves.push_back({f, end});
+          if (const auto s = runtime::id_window::forget(*tx.db.session, f->topic); s != GANTRY_OK) return s;
           if (const auto s = f->rewind(*tx.db.session, 0, end, true); s != GANTRY_OK) return s;
         }
         return gantry_status{GANTRY_OK};

@@ -85,6 +85,8 @@ class bench {
   // Appends an event of type "made" to topic "in".
   void publish(const std::string& key, const std::string& data);
   void publish(const std::vector<row>& events);
+  // As a foreign producer would: without a sequence.
+  void publish_foreign(const std::string& key, const std::string& data, const std::string& id);
 
   // Runs a function in the write lane and waits for its end.
   gantry_status write(std::function<gantry_status(gantry_tx&)> fn);

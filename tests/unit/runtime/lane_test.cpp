@@ -177,6 +177,29 @@ TEST(lane, a_set_of_events_does_not_straddle_the_end_of_a_replay) {
   EXPECT_EQ(b.emitted(), b.rows());
 }
 
+// Foreign producers send again without saying so: the id tells, also after a crash and in a replay.
+TEST(lane, a_foreign_event_is_handled_once_however_often_it_comes) {
+  auto plays = projection();
+  bench b(plays);
+  b.publish_foreign("a", "0", "f-0");
+  b.publish_foreign("a", "0", "f-0");
+  b.publish_foreign("a", "1", "f-1");
+  b.settle();
+  EXPECT_EQ(b.of_key("a"), "0 1");
+  b.crash();
+  b.publish_foreign("a", "0", "f-0");
+  b.publish_foreign("a", "2", "f-2");
+  b.settle();
+  EXPECT_EQ(b.of_key("a"), "0 1 2");
+  b.replay();
+  b.settle();
+  EXPECT_EQ(b.of_key("a"), "0 1 2");
+  EXPECT_EQ(b.emitted().size(), 3U);
+  b.time.pass(8LL * 24 * 3'600'000'000);
+  b.lane().tick();
+  b.until([&] { return b.rows("SELECT topic, id FROM gantry_seen").empty(); });
+}
+
 // Over HTTP's way in: the reply of a request that was answered once.
 TEST(lane, an_idempotent_request_has_one_effect_and_one_reply) {
   script plays = projection();
