@@ -29,12 +29,12 @@ void notification_plugin::declare_routes(gantry::setup& s) {
 
 void notification_plugin::declare_events(gantry::setup& s) {
   const auto announce = [this](notice about) {
-    return [this, about](const gantry::event& e, gantry::tx& t) { return notifier_.announce(about, e, t); };
+    return [this, about](const gantry::event& e, gantry::tx& t) { return notifier_->announce(about, e, t); };
   };
   s.on("order-events", "OrderConfirmed", announce(notice::order_confirmed));
   s.on("order-events", "OrderCancelled", announce(notice::order_cancelled));
   s.on("payment-events", "PaymentRefunded",
-       [this](const gantry::event& e, gantry::tx& t) { return notifier_.refunded(e, t); });
+       [this](const gantry::event& e, gantry::tx& t) { return notifier_->refunded(e, t); });
   s.on("shipping-events", "ShipmentDispatched", announce(notice::shipment_dispatched));
   s.on("shipping-events", "ShipmentDelivered", announce(notice::shipment_delivered));
   s.observe(schemas::topic, "TemplateSaved", [this](const gantry::event* e) { take_saved(e, templates_); });
@@ -50,15 +50,18 @@ void notification_plugin::declare_jobs(gantry::setup& s) {
   const gantry::job_options options{.max_attempts = 20, .concurrency = 8, .timeout = std::chrono::seconds(60)};
   for (const channel_kind channel : {channel_kind::email, channel_kind::sms, channel_kind::push, channel_kind::inapp}) {
     s.job(
-        job_kind_of(channel), [this](const gantry::job& j, gantry::context& ctx) { return job_.run(j, ctx); },
-        [this](const gantry::job& j, std::string_view result, gantry::tx& t) { job_.done(j, result, t); },
-        [this](const gantry::job& j, std::string_view error, gantry::tx& t) { job_.failed(j, error, t); }, options);
+        job_kind_of(channel), [this](const gantry::job& j, gantry::context& ctx) { return job_->run(j, ctx); },
+        [this](const gantry::job& j, std::string_view result, gantry::tx& t) { job_->done(j, result, t); },
+        [this](const gantry::job& j, std::string_view error, gantry::tx& t) { job_->failed(j, error, t); }, options);
   }
 }
 
 void notification_plugin::start(gantry::start_context& ctx) {
   settings_ = read_settings(ctx.host().config());
   channels_ = channels_from(settings_);
+  const inbox_index index = ctx.host().driver() == "sqlite" ? inbox_index::runs : inbox_index::tree;
+  notifier_.emplace(settings_, templates_, index);
+  job_.emplace(settings_, templates_, channels_, index);
   ctx.write([this](gantry::tx& t) { templates_.load(t); });
 }
 

@@ -27,8 +27,8 @@ class notification_plugin final : public gantry::plugin {
   settings settings_;
   template_cache templates_;
   channel_set channels_;
-  notifier notifier_{settings_, templates_};
-  delivery_job job_{settings_, templates_, channels_};
+  std::optional<notifier> notifier_;
+  std::optional<delivery_job> job_;
 };
 
 }  // namespace notification

@@ -14,6 +14,7 @@
 
 #include "config/settings.hpp"
 #include "domain/notice.hpp"
+#include "store/deliveries.hpp"
 #include "store/templates.hpp"
 
 namespace notification {
@@ -24,7 +25,8 @@ std::string_view job_kind_of(channel_kind channel);
 class notifier {
  public:
   // Both must outlive the notifier.
-  notifier(const settings& config, template_cache& templates) : config_(config), templates_(templates) {}
+  notifier(const settings& config, template_cache& templates, inbox_index index)
+      : config_(config), templates_(templates), index_(index) {}
 
   // Any of the events that name the customer.
   gantry::outcome announce(notice about, const gantry::event& e, gantry::tx& t) const;
@@ -47,6 +49,7 @@ class notifier {
 
   const settings& config_;
   template_cache& templates_;
+  const inbox_index index_;
 };
 
 }  // namespace notification

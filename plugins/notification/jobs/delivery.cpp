@@ -3,7 +3,6 @@
 #include <gantry/failure.hpp>
 
 #include "events/schemas.hpp"
-#include "store/deliveries.hpp"
 
 namespace notification {
 namespace {
@@ -119,7 +118,9 @@ void delivery_job::done(const gantry::job&, std::string_view result, gantry::tx&
   const auto document = gantry::json_document::parse(result);
   const gantry::json_view event = document.root()["event"];
   const std::string_view id = event["notificationId"].text();
-  if (document.root()["resolved"].boolean()) set_recipient(t, id, event["customerId"].text(), event["to"].text());
+  if (document.root()["resolved"].boolean()) {
+    set_recipient(t, id, event["customerId"].text(), event["to"].text(), index_);
+  }
   end_delivery(t, id, delivery_status::sent, {}, t.now());
   t.emit(schemas::topic, "NotificationSent", event["orderId"].text(), gantry::json(event));
 }

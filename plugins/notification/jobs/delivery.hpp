@@ -15,6 +15,7 @@
 
 #include "config/settings.hpp"
 #include "domain/notice.hpp"
+#include "store/deliveries.hpp"
 #include "store/templates.hpp"
 
 namespace notification {
@@ -41,8 +42,8 @@ gantry::json sent_event(const delivery_order& order);
 class delivery_job {
  public:
   // All must outlive the job kinds that are bound to it.
-  delivery_job(const settings& config, const template_cache& templates, const channel_set& channels)
-      : config_(config), templates_(templates), channels_(channels) {}
+  delivery_job(const settings& config, const template_cache& templates, const channel_set& channels, inbox_index index)
+      : config_(config), templates_(templates), channels_(channels), index_(index) {}
 
   // Sends; the result is what done() needs.
   std::string run(const gantry::job& j, gantry::context& ctx) const;
@@ -55,6 +56,7 @@ class delivery_job {
   const settings& config_;
   const template_cache& templates_;
   const channel_set& channels_;
+  const inbox_index index_;
 };
 
 }  // namespace notification

@@ -1,4 +1,4 @@
-// The delivery table: what was decided to tell customers, and what became of it.
+// The tables of notifications: what was decided to tell customers, and what became of it.
 // The functions run inside the transaction or on the snapshot that they are given, and let its failures pass.
 #pragma once
 
@@ -35,16 +35,23 @@ struct new_delivery {
   gantry::instant at;
 };
 
-// Inserts the row; false, and nothing done, if this notification is known.
+// Inserts it; false, and nothing done, if this notification is known.
 bool insert_delivery(gantry::tx& t, const new_delivery& row);
 
 // Ends a delivery as sent or failed.
 void end_delivery(gantry::tx& t, std::string_view notification_id, std::string_view status, std::string_view reason,
                   gantry::instant at);
 
+// How a store finds the notifications of a customer: by an index of its own, or by sorted runs that add_customer_run()
+// makes (see the SQLite migration).
+enum class inbox_index { tree, runs };
+
 // Adds what was found out about the customer while sending.
 void set_recipient(gantry::tx& t, std::string_view notification_id, std::string_view customer_id,
-                   std::string_view recipient);
+                   std::string_view recipient, inbox_index index);
+
+// Sorts the newest notifications by customer. Only for inbox_index::runs.
+void add_customer_run(gantry::tx& t);
 
 // The customer whom an earlier notification about this order went to; empty if there was none.
 std::string customer_of_order(gantry::db& d, std::string_view order_id);

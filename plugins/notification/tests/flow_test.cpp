@@ -289,6 +289,23 @@ TEST_F(FlowTest, TheInboxIsPaged) {
   EXPECT_EQ(host_.request("GET", "/notifications/deliveries").status, 400);
 }
 
+TEST_F(FlowTest, AnInboxIsCompleteAcrossEveryRunAndAfterTheLast) {
+  start(R"(,"channels":{"order-confirmed":["inapp"],"payment-refunded":["email"]})");
+  host_.on_call("order", [](const gantry::call_request&) {
+    return gantry::call_reply(200, gantry::json{{"customerId", "c-9"}});
+  });
+  ASSERT_TRUE(refund(300, 300));  // whose customer is found out only below, after the first runs
+  for (int i = 0; i < 9000; ++i) ASSERT_TRUE(confirm("o-" + std::to_string(i)));
+  ASSERT_GT(host_.query("SELECT run FROM runs").size(), 1U);
+  EXPECT_EQ(host_.request("GET", "/notifications?customerId=c-1").json()["total"].integer(), 9000);
+  EXPECT_EQ(host_.request("GET", "/notifications?customerId=c-9").json()["total"].integer(), 0);
+  EXPECT_EQ(host_.run_jobs(), 1U);
+  EXPECT_EQ(host_.request("GET", "/notifications?customerId=c-1").json()["total"].integer(), 9000);
+  const auto found = host_.request("GET", "/notifications?customerId=c-9");
+  ASSERT_EQ(found.json()["total"].integer(), 1);
+  EXPECT_EQ(found.json()["items"][0]["orderId"].text(), order);
+}
+
 TEST_F(FlowTest, SettingsThatCantWorkStopTheStart) { EXPECT_THROW(start(R"(,"from":"nobody")"), std::runtime_error); }
 
 }  // namespace

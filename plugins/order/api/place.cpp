@@ -3,7 +3,6 @@
 
 #include "api/routes.hpp"
 #include "api/shapes.hpp"
-#include "domain/history.hpp"
 #include "events/publish.hpp"
 
 namespace shop::order {
@@ -110,7 +109,7 @@ struct placement {
 
   gantry::reply commit(gantry::tx& tx) const {
     const std::string id = tx.emit("order-events", "OrderCreated", row.order_id, event);
-    insert_order(tx, row, history_text(row.created_us, move.passed, "request", id));
+    insert_order(tx, row, id);
     tx.emit(move.command->topic, move.command->type, row.order_id, command);
     set_timer(tx, row.order_id, move);
     if (run_ends) add_customer_run(tx);
@@ -139,13 +138,11 @@ gantry::reply order_routes::place(const gantry::request& request, gantry::contex
   placement placed;
   placed.row = new_row(wanted, quote, host);
   placed.move = flow_.place(placed.row.created_us);
-  placed.row.status = name_of(placed.move.after.status);
+  placed.row.status = placed.move.after.status;
   placed.row.saga = encode(placed.move.after.saga);
   placed.row.deadline_us = placed.move.after.saga.deadline_us;
-  order_facts facts;
-  facts.lines = placed.row.lines;
   placed.event = gantry::json::raw(created_event(placed.row));
-  placed.command = command_json({placed.row.order_id, facts, order_status::pending, placed.move});
+  placed.command = command_json({placed.row.order_id, facts_of(placed.row), order_status::pending, placed.move});
   placed.body = order_json(placed.row);
   placed.run_ends = ends_run(placed.row.order_id, host);
   return ctx.write([placed = std::move(placed)](gantry::tx& tx) { return placed.commit(tx); });

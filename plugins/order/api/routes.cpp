@@ -39,12 +39,13 @@ gantry::reply order_routes::get(const gantry::request& request, gantry::context&
 gantry::reply order_routes::list(const gantry::request& request, gantry::context& ctx) {
   const std::int64_t page = page_number(request, "page", 1, 1'000'000);
   const std::int64_t page_size = page_number(request, "pageSize", 20, 100);
-  const order_filter filter{request.query("customerId").value_or(""), request.query("status").value_or("")};
+  const std::string_view status = request.query("status").value_or("");
+  const order_filter filter{request.query("customerId").value_or(""), status_named(status)};
   gantry::field_errors errors;
   if (page == 0) errors.push_back({"page", "must be an integer from 1 to 1000000"});
   if (page_size == 0) errors.push_back({"pageSize", "must be an integer from 1 to 100"});
-  if (!filter.status.empty() && !status_named(filter.status)) {
-    errors.push_back({"status", "is no status of an order: " + std::string(filter.status)});
+  if (!status.empty() && !filter.status) {
+    errors.push_back({"status", "is no status of an order: " + std::string(status)});
   }
   if (!errors.empty()) return gantry::bad_request("The query breaks the rules below.", errors);
 
@@ -60,8 +61,8 @@ gantry::reply order_routes::history(const gantry::request& request, gantry::cont
   if (!row) return no_such_order(request.path("id"));
   gantry::json_writer out;
   out.array();
-  for (const history_entry& entry : read_history(row->history)) {
-    out.object().field("status", entry.status).field("at", gantry::instant{entry.at_us}.rfc3339());
+  for (const history_entry& entry : load_history(ctx.read(), *row)) {
+    out.object().field("status", name_of(entry.status)).field("at", gantry::instant{entry.at_us}.rfc3339());
     out.field("cause", entry.cause);
     entry.event_id.empty() ? out.key("eventId").null() : out.field("eventId", entry.event_id);
     out.end();
@@ -81,14 +82,15 @@ gantry::reply order_routes::cancel(const gantry::request& request, gantry::conte
     if (given) reason = given.text();
   }
   return ctx.write([this, &request, reason](gantry::tx& tx) -> gantry::reply {
-    auto row = load_for_move(tx, request.path("id"));
+    auto row = load_order(tx, request.path("id"));
     if (!row) return no_such_order(request.path("id"));
     if (!matches(request.header("if-match"), row->version)) {
       return gantry::precondition_failed("the order is at version " + std::to_string(row->version));
     }
     const order_move move = progress_.cancel(tx, *row, reason, request.correlation_id());
     if (move.refused) {
-      return gantry::conflict("order-not-cancellable", "The order is " + row->status + ": it can't be called off.");
+      return gantry::conflict("order-not-cancellable",
+                              "The order is " + std::string(name_of(row->status)) + ": it can't be called off.");
     }
     const bool ended = move.after.status == order_status::cancelled;
     return gantry::reply(ended ? 200 : 202, order_json(*row)).header("etag", etag(row->version));

@@ -69,7 +69,7 @@ std::string address_json(const postal_address& address) {
 }
 
 void put_order(gantry::json_writer& out, const order_row& row) {
-  out.object().field("orderId", row.order_id).field("customerId", row.customer_id).field("status", row.status);
+  out.object().field("orderId", row.order_id).field("customerId", row.customer_id).field("status", name_of(row.status));
   const auto saga = gantry::decode_saga(row.saga, step_count, row.deadline_us);
   if (saga && !saga->reason.empty()) out.field("reason", saga->reason);
   out.key("lines").raw(row.lines);

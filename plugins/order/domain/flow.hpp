@@ -62,8 +62,8 @@ class order_flow {
   // The customer calls the order off.
   order_move cancel(const standing& before, std::string_view reason, std::int64_t now_us) const;
 
-  // An order that nothing goes wrong with meets each event in the same standing, so its move is known beforehand and
-  // one compare-and-set does the work of a read and an update.
+  // An order that nothing goes wrong with meets each event in the same standing, so its move, and how it is written
+  // down, are known beforehand.
   struct usual_move {
     std::string_view event_type;
     std::string saga_before;  // as encode() writes it

@@ -51,6 +51,11 @@ std::optional<order_status> status_named(std::string_view name) {
   return static_cast<order_status>(found - names.begin());
 }
 
+std::optional<order_status> status_numbered(std::int64_t number) {
+  if (number < 0 || number >= static_cast<std::int64_t>(names.size())) return std::nullopt;
+  return static_cast<order_status>(number);
+}
+
 bool may_become(order_status from, order_status to) {
   return from == to || std::any_of(std::begin(table), std::end(table),
                                    [&](const transition& allowed) { return allowed.from == from && allowed.to == to; });

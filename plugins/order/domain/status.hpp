@@ -1,4 +1,6 @@
 // The statuses of an order and the one table of allowed transitions. Pure. Thread: any.
+//
+// A status is stored as its number, so new ones are added at the end.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,9 @@ std::string_view name_of(order_status status);
 
 // The status of this name; nothing if there is none.
 std::optional<order_status> status_named(std::string_view name);
+
+// The status of this number; nothing if there is none.
+std::optional<order_status> status_numbered(std::int64_t number);
 
 // Whether the table allows this transition. Staying is always allowed.
 bool may_become(order_status from, order_status to);

@@ -14,10 +14,6 @@ constexpr std::size_t finished_between_marks = 1000;
 constexpr std::chrono::microseconds commit_margin = std::chrono::seconds(60);
 constexpr std::size_t max_reason = 500;
 
-order_facts facts_of(const order_row& row) {
-  return {row.customer_id, row.currency, row.total, row.token, row.lines, row.address};
-}
-
 // Cuts at a character, not within one.
 std::string_view cut(std::string_view text, std::size_t max) {
   if (text.size() <= max) return text;
@@ -53,43 +49,31 @@ bool is_partial_refund(const gantry::event& event) {
 }  // namespace
 
 gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx& tx) {
-  if (follow_usual_path(event, tx)) return gantry::ok;
   if (is_partial_refund(event)) return gantry::ok;
-  const auto row = load_for_move(tx, event.key());
+  const auto row = load_order(tx, event.key());
   if (!row) return gantry::ok;  // an order of another shop on the same bus
+  if (follow_usual_path(event, *row, tx)) return gantry::ok;
   const auto before = standing_of(*row);
   if (!before) return gantry::reject("the saga of order " + row->order_id + " is unreadable: " + row->saga);
   const bool failure = event.type().ends_with("Failed") || event.type().ends_with("Rejected");
   const std::string reason = failure ? reason_of(event) : std::string();
   const order_move move = flow_.on_event(*before, event.type(), tx.now().us, reason);
-  if (move.applied) store(tx, *row, before->status, move, {event.type(), event.id()});
+  if (move.applied) store(tx, *row, move, {event.type(), event.id()});
   return gantry::ok;
 }
 
-bool order_progress::follow_usual_path(const gantry::event& event, gantry::tx& tx) {
+bool order_progress::follow_usual_path(const gantry::event& event, const order_row& row, gantry::tx& tx) {
   const order_flow::usual_move* const usual = flow_.usual(event.type());
-  if (usual == nullptr) return false;
+  if (usual == nullptr || row.status != usual->status_before || row.saga != usual->saga_before) return false;
   const std::int64_t now_us = tx.now().us;
-  const order_move& move = usual->move;
-  const std::string history = history_text(now_us, move.passed, event.type(), event.id());
-  order_change change;
-  change.status = name_of(move.after.status);
-  change.saga = usual->saga_after;
-  change.deadline_us = move.timer == gantry::saga_timer::arm ? now_us + move.delay.count() : 0;
-  change.now_us = now_us;
-  change.history = history;
-  const auto facts = change_if(tx, event.key(), name_of(usual->status_before), usual->saga_before, change);
-  if (!facts) return false;
-  const bool had_ended = usual->saga_before.front() == static_cast<char>(gantry::saga_phase::succeeded);
-  if (had_ended && change.deadline_us != 0) note_reopened(tx, event.key());
-  publish(tx, {event.key(), *facts, usual->status_before, move});
-  set_timer(tx, event.key(), move);
-  note_finished(tx, event.key(), move);
+  const bool arms = usual->move.timer == gantry::saga_timer::arm;
+  const std::int64_t deadline_us = arms ? now_us + usual->move.delay.count() : 0;
+  write(tx, row, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()});
   return true;
 }
 
 void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
-  const auto row = load_for_move(tx, order_id);
+  const auto row = load_order(tx, order_id);
   if (!row) return;
   const auto before = standing_of(*row);
   if (!before) {
@@ -98,7 +82,7 @@ void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
   }
   const order_move move = flow_.on_timer(*before, tx.now().us);
   if (move.applied) {
-    store(tx, *row, before->status, move, {"timer", {}});
+    store(tx, *row, move, {"timer", {}});
   } else {
     set_timer(tx, order_id, move);
   }
@@ -109,8 +93,8 @@ order_move order_progress::cancel(gantry::tx& tx, order_row& row, std::string_vi
   if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + row.order_id + " is unreadable");
   order_move move = flow_.cancel(*before, cut(reason, max_reason), tx.now().us);
   if (!move.applied) return move;
-  store(tx, row, before->status, move, {"request", cause_id});
-  row.status = name_of(move.after.status);
+  store(tx, row, move, {"request", cause_id});
+  row.status = move.after.status;
   row.saga = encode(move.after.saga);
   row.updated_us = tx.now().us;
   ++row.version;
@@ -136,7 +120,7 @@ std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string
   if (!row) return std::nullopt;
   const auto saga = gantry::decode_saga(row->saga, step_count, row->deadline_us);
   gantry::json_writer out;
-  out.object().field("saga", flow_.saga().name).field("key", order_id).field("state", row->status);
+  out.object().field("saga", flow_.saga().name).field("key", order_id).field("state", name_of(row->status));
   if (saga) {
     out.field("step", flow_.saga().steps[saga->current].name).field("attempts", saga->attempts);
     out.field("reason", saga->reason).key("steps").object();
@@ -148,8 +132,8 @@ std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string
   out.key("deadline");
   row->deadline_us == 0 ? out.null() : out.value(gantry::instant{row->deadline_us}.rfc3339());
   out.key("history").array();
-  for (const history_entry& entry : read_history(row->history)) {
-    out.object().field("status", entry.status).field("at", gantry::instant{entry.at_us}.rfc3339());
+  for (const history_entry& entry : load_history(db, *row)) {
+    out.object().field("status", name_of(entry.status)).field("at", gantry::instant{entry.at_us}.rfc3339());
     out.field("cause", entry.cause).field("eventId", entry.event_id).end();
   }
   out.end().end();
@@ -157,27 +141,27 @@ std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string
 }
 
 std::optional<standing> order_progress::standing_of(const order_row& row) const {
-  const auto status = status_named(row.status);
   auto saga = gantry::decode_saga(row.saga, step_count, row.deadline_us);
-  if (!status || !saga) return std::nullopt;
-  return standing{*status, std::move(*saga)};
+  if (!saga) return std::nullopt;
+  return standing{row.status, std::move(*saga)};
 }
 
-void order_progress::store(gantry::tx& tx, const order_row& row, order_status before, const order_move& move,
-                           const cause& by) {
-  const std::int64_t now_us = tx.now().us;
+void order_progress::store(gantry::tx& tx, const order_row& row, const order_move& move, const order_cause& by) {
   const std::string saga = encode(move.after.saga);
-  const std::string history = history_text(now_us, move.passed, by.type, by.id);
-  change_order(tx, row.order_id, {name_of(move.after.status), saga, move.after.saga.deadline_us, now_us, history});
-  if (row.deadline_us == 0 && move.after.saga.deadline_us != 0) note_reopened(tx, row.order_id);
-  const order_facts facts = facts_of(row);
-  publish(tx, {row.order_id, facts, before, move});
-  set_timer(tx, row.order_id, move);
-  note_finished(tx, row.order_id, move);
-  if (move.after.status == order_status::needs_attention && before != order_status::needs_attention) {
+  write(tx, row, move, {saga, move.after.saga.deadline_us, tx.now().us}, by);
+  if (move.after.status == order_status::needs_attention && row.status != order_status::needs_attention) {
     host_.log().error("An order could not be completed or undone; a person must look at it.",
                       {{"order", row.order_id}, {"reason", move.after.saga.reason}});
   }
+}
+
+void order_progress::write(gantry::tx& tx, const order_row& row, const order_move& move, const writing& as,
+                           const order_cause& by) {
+  change_order(tx, row, {move.after.status, as.saga, as.deadline_us, as.now_us, move.passed, by});
+  if (row.deadline_us == 0 && as.deadline_us != 0) note_reopened(tx, row.order_id);
+  publish(tx, {row.order_id, facts_of(row), row.status, move});
+  set_timer(tx, row.order_id, move);
+  note_finished(tx, row.order_id, move);
 }
 
 // A start must find the orders that wait for a timer without reading the millions that don't. Ids grow with time, so

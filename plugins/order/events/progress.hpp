@@ -33,14 +33,18 @@ class order_progress {
   std::optional<gantry::json> describe(gantry::db& db, std::string_view order_id) const;
 
  private:
-  struct cause {
-    std::string_view type;
-    std::string_view id;
+  // How a move is written down.
+  struct writing {
+    std::string_view saga;
+    std::int64_t deadline_us;
+    std::int64_t now_us;
   };
   // Whether the order stood where an order without trouble stands, and is moved.
-  bool follow_usual_path(const gantry::event& event, gantry::tx& tx);
+  bool follow_usual_path(const gantry::event& event, const order_row& row, gantry::tx& tx);
   std::optional<standing> standing_of(const order_row& row) const;
-  void store(gantry::tx& tx, const order_row& row, order_status before, const order_move& move, const cause& by);
+  void store(gantry::tx& tx, const order_row& row, const order_move& move, const order_cause& by);
+  static void write(gantry::tx& tx, const order_row& row, const order_move& move, const writing& as,
+                    const order_cause& by);
   static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
 
   const order_flow& flow_;

@@ -46,6 +46,10 @@ void emit_status(gantry::tx& tx, const publication& what, order_status from, ord
 
 }  // namespace
 
+order_facts facts_of(const order_row& row) {
+  return {row.customer_id, row.currency, row.total, row.token, row.lines, row.address};
+}
+
 gantry::json command_json(const publication& what) {
   const gantry::saga_command& command = *what.move.command;
   const order_facts& facts = what.facts;

@@ -1,6 +1,7 @@
 // Turns a move of an order into events and commands. Thread: lane.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "domain/flow.hpp"
@@ -8,10 +9,21 @@
 
 namespace shop::order {
 
+// What the events of a move tell about the order. Borrowed from its row.
+struct order_facts {
+  std::string_view customer_id;
+  std::string_view currency;
+  std::int64_t total = 0;
+  std::string_view token;
+  std::string_view lines;
+  std::string_view address;
+};
+order_facts facts_of(const order_row& row);
+
 // What the events of one move are about.
 struct publication {
   std::string_view order_id;
-  const order_facts& facts;
+  order_facts facts;
   order_status status_before;
   const order_move& move;
 };

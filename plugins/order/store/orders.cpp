@@ -1,41 +1,57 @@
 #include "store/orders.hpp"
 
+#include <algorithm>
+
 namespace shop::order {
 namespace {
 
-constexpr std::string_view columns =
-    "order_id, customer_id, status, deadline_us, version, created_us, updated_us, saga, currency, subtotal, shipping, "
-    "discount, total, token, lines, address";
+#define ORDER_COLUMNS                                                                                       \
+  "o.seq, o.order_id, o.customer_id, p.status, p.deadline_us, p.version, o.created_us, p.saga, p.history, " \
+  "o.currency, o.subtotal, o.shipping, o.discount, o.total, o.token, o.lines, o.address"
+#define ORDER_TABLES " FROM placed_orders o JOIN order_progress p ON p.seq = o.seq"
 
-template <typename Row>
-order_row read_row(const Row& from) {
+order_status read_status(std::int64_t number) {
+  const auto status = status_numbered(number);
+  if (!status) {
+    throw gantry::failure(GANTRY_FAILED, "an order has status " + std::to_string(number) + ", expected 0 to 9");
+  }
+  return *status;
+}
+
+order_row read_row(const gantry::row_view& from) {
   order_row row;
-  row.order_id = from.template get<std::string>(0);
-  row.customer_id = from.template get<std::string>(1);
-  row.status = from.template get<std::string>(2);
-  row.deadline_us = from.template get<std::int64_t>(3);
-  row.version = from.template get<std::int64_t>(4);
-  row.created_us = from.template get<std::int64_t>(5);
-  row.updated_us = from.template get<std::int64_t>(6);
-  row.saga = from.template get<std::string>(7);
-  row.currency = from.template get<std::string>(8);
-  row.subtotal = from.template get<std::int64_t>(9);
-  row.shipping = from.template get<std::int64_t>(10);
-  row.discount = from.template get<std::int64_t>(11);
-  row.total = from.template get<std::int64_t>(12);
-  row.token = from.template get<std::string>(13);
-  row.lines = from.template get<std::string>(14);
-  row.address = from.template get<std::string>(15);
+  row.seq = from.get<std::int64_t>(0);
+  row.order_id = from.get<std::string_view>(1);
+  row.customer_id = from.get<std::string_view>(2);
+  row.status = read_status(from.get<std::int64_t>(3));
+  row.deadline_us = from.get<std::int64_t>(4);
+  row.version = from.get<std::int64_t>(5);
+  row.created_us = from.get<std::int64_t>(6);
+  row.saga = from.get<std::string_view>(7);
+  row.history = from.get<std::string_view>(8);
+  row.updated_us = last_change(row.history, row.created_us);
+  row.currency = from.get<std::string_view>(9);
+  row.subtotal = from.get<std::int64_t>(10);
+  row.shipping = from.get<std::int64_t>(11);
+  row.discount = from.get<std::int64_t>(12);
+  row.total = from.get<std::int64_t>(13);
+  row.token = from.get<std::string_view>(14);
+  row.lines = from.get<std::string_view>(15);
+  row.address = from.get<std::string_view>(16);
   return row;
 }
 
-// The WHERE clause of a filter; both parameters are always given.
+// The WHERE clause of a filter; both parameters are always given, -1 for any status.
 std::string where(const order_filter& filter) {
   std::string clause = filter.customer_id.empty()
                            ? " WHERE $1 = ''"
-                           : " WHERE order_id IN (SELECT order_id FROM customer_orders WHERE customer_id = $1)";
-  clause += filter.status.empty() ? " AND $2 = ''" : " AND status = $2";
+                           : " WHERE o.order_id IN (SELECT order_id FROM customer_orders WHERE customer_id = $1)";
+  clause += filter.status ? " AND p.status = $2" : " AND CAST($2 AS BIGINT) = -1";
   return clause;
+}
+
+std::int64_t number_in(const order_filter& filter) {
+  return filter.status ? static_cast<std::int64_t>(*filter.status) : -1;
 }
 
 // The smallest UUIDv7 of a time.
@@ -53,64 +69,52 @@ std::string first_id_of(std::int64_t us) {
 
 }  // namespace
 
-void insert_order(gantry::tx& tx, const order_row& row, std::string_view history) {
+void insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event) {
   tx.exec(
-      "INSERT INTO orders (order_id, customer_id, status, deadline_us, version, created_us, updated_us, saga, "
-      "currency, "
-      "subtotal, shipping, discount, total, token, lines, address, history) "
-      "VALUES ($1, $2, $3, $4, 1, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-      row.order_id, row.customer_id, row.status, row.deadline_us, row.created_us, row.saga, row.currency, row.subtotal,
-      row.shipping, row.discount, row.total, row.token, row.lines, row.address, history);
+      "INSERT INTO placed_orders (order_id, customer_id, created_us, created_event, currency, subtotal, shipping, "
+      "discount, total, token, lines, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+      row.order_id, row.customer_id, row.created_us, created_event, row.currency, row.subtotal, row.shipping,
+      row.discount, row.total, row.token, row.lines, row.address);
+  tx.exec(
+      "INSERT INTO order_progress (seq, status, version, deadline_us, saga, history) "
+      "VALUES ((SELECT seq FROM placed_orders WHERE order_id = $1), $2, $3, $4, $5, $6)",
+      row.order_id, static_cast<std::int64_t>(row.status), row.version, row.deadline_us, row.saga,
+      gantry::blob(row.history));
 }
 
 std::optional<order_row> load_order(gantry::db& db, std::string_view order_id) {
-  static const std::string sql = "SELECT " + std::string(columns) + ", history FROM orders WHERE order_id = $1";
-  for (const auto& found : db.query(sql, order_id)) {
-    order_row row = read_row(found);
-    row.history = found.get<std::string>(16);
-    return row;
+  for (const auto& found : db.query("SELECT " ORDER_COLUMNS ORDER_TABLES " WHERE o.order_id = $1", order_id)) {
+    return read_row(found);
   }
   return std::nullopt;
 }
 
-std::optional<order_row> load_for_move(gantry::tx& tx, std::string_view order_id) {
-  static const std::string sql = "SELECT " + std::string(columns) + " FROM orders WHERE order_id = $1";
-  for (const auto& found : tx.query(sql, order_id)) return read_row(found);
-  return std::nullopt;
+std::vector<history_entry> load_history(gantry::db& db, const order_row& row) {
+  std::vector<history_entry> entries = read_history(row.history, row.created_us);
+  const auto created = db.one("SELECT created_event FROM placed_orders WHERE seq = $1", row.seq);
+  if (!created) throw gantry::failure(GANTRY_FAILED, "order " + row.order_id + " went away while it was read");
+  entries.insert(entries.begin(), {row.created_us, order_status::pending, "request", created->get<std::string>(0)});
+  return entries;
 }
 
-void change_order(gantry::tx& tx, std::string_view order_id, const order_change& change) {
-  tx.exec(
-      "UPDATE orders SET status = $2, saga = $3, deadline_us = $4, version = version + 1, updated_us = $5, "
-      "history = history || $6 WHERE order_id = $1",
-      order_id, change.status, change.saga, change.deadline_us, change.now_us, change.history);
-}
-
-std::optional<order_facts> change_if(gantry::tx& tx, std::string_view order_id, std::string_view status_before,
-                                     std::string_view saga_before, const order_change& change) {
-  gantry::rows found = tx.query(
-      "UPDATE orders SET status = $2, saga = $3, deadline_us = $4, version = version + 1, updated_us = $5, "
-      "history = history || $6 WHERE order_id = $1 AND saga = $7 AND status = $8 "
-      "RETURNING customer_id, currency, total, token, lines, address",
-      order_id, change.status, change.saga, change.deadline_us, change.now_us, change.history, saga_before,
-      status_before);
-  for (const auto& row : found) {
-    return order_facts{row.get<std::string>(0), row.get<std::string>(1), row.get<std::int64_t>(2),
-                       row.get<std::string>(3), row.get<std::string>(4), row.get<std::string>(5)};
-  }
-  return std::nullopt;
+void change_order(gantry::tx& tx, const order_row& row, const order_change& change) {
+  const std::string history = row.history + history_step(change.now_us - row.updated_us, change.passed, change.by);
+  tx.defer(
+      "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 WHERE seq = $1",
+      row.seq, static_cast<std::int64_t>(change.status), row.version + 1, change.deadline_us, change.saga,
+      gantry::blob(history));
 }
 
 void add_customer_run(gantry::tx& tx) {
   tx.exec(
       "INSERT INTO customer_runs (run, customer_id, order_id) "
-      "SELECT (SELECT max(seq) FROM orders), customer_id, order_id FROM orders "
+      "SELECT (SELECT max(seq) FROM placed_orders), customer_id, order_id FROM placed_orders "
       "WHERE seq > (SELECT coalesce(max(run), 0) FROM runs) ORDER BY customer_id, order_id");
-  tx.exec("INSERT INTO runs (run) SELECT max(seq) FROM orders");
+  tx.exec("INSERT INTO runs (run) SELECT max(seq) FROM placed_orders");
 }
 
 std::int64_t count_orders(gantry::db& db, const order_filter& filter) {
-  const auto row = db.one("SELECT count(*) FROM orders" + where(filter), filter.customer_id, filter.status);
+  const auto row = db.one("SELECT count(*)" ORDER_TABLES + where(filter), filter.customer_id, number_in(filter));
   return row ? row->get<std::int64_t>(0) : 0;
 }
 
@@ -118,8 +122,8 @@ std::vector<order_row> list_orders(gantry::db& db, const order_filter& filter, s
                                    std::int64_t offset) {
   std::vector<order_row> found;
   const std::string sql =
-      "SELECT " + std::string(columns) + " FROM orders" + where(filter) + " ORDER BY order_id DESC LIMIT $3 OFFSET $4";
-  for (const auto& row : db.query(sql, filter.customer_id, filter.status, limit, offset)) {
+      "SELECT " ORDER_COLUMNS ORDER_TABLES + where(filter) + " ORDER BY o.order_id DESC LIMIT $3 OFFSET $4";
+  for (const auto& row : db.query(sql, filter.customer_id, number_in(filter), limit, offset)) {
     found.push_back(read_row(row));
   }
   return found;
@@ -130,12 +134,12 @@ void note_reopened(gantry::tx& tx, std::string_view order_id) {
 }
 
 void each_open(gantry::db& db, const std::function<void(std::string_view, std::string_view, std::int64_t)>& fn) {
-  gantry::rows rows = db.query(
-      "SELECT order_id, saga, deadline_us FROM orders "
-      "WHERE order_id >= (SELECT order_id FROM order_marks WHERE name = 'open') AND deadline_us <> 0 "
-      "UNION "
-      "SELECT o.order_id, o.saga, o.deadline_us FROM reopened_orders r JOIN orders o ON o.order_id = r.order_id "
-      "WHERE o.deadline_us <> 0");
+  gantry::rows rows =
+      db.query("SELECT o.order_id, p.saga, p.deadline_us" ORDER_TABLES
+               " WHERE o.order_id >= (SELECT order_id FROM order_marks WHERE name = 'open') AND p.deadline_us <> 0 "
+               "UNION "
+               "SELECT o.order_id, p.saga, p.deadline_us" ORDER_TABLES
+               " JOIN reopened_orders r ON r.order_id = o.order_id WHERE p.deadline_us <> 0");
   for (const auto& row : rows) {
     fn(row.get<std::string_view>(0), row.get<std::string_view>(1), row.get<std::int64_t>(2));
   }
@@ -143,17 +147,21 @@ void each_open(gantry::db& db, const std::function<void(std::string_view, std::s
 
 void raise_open_mark(gantry::tx& tx, std::int64_t before_us) {
   const auto span = tx.one(
-      "SELECT max(order_id), min(CASE WHEN deadline_us <> 0 THEN order_id END) FROM ("
-      "SELECT order_id, deadline_us FROM orders "
+      "SELECT max(span.order_id), min(CASE WHEN p.deadline_us <> 0 THEN span.order_id END) FROM ("
+      "SELECT order_id, seq FROM placed_orders "
       "WHERE order_id >= (SELECT order_id FROM order_marks WHERE name = 'open') AND order_id < $1 "
-      "ORDER BY order_id LIMIT 4000) AS span",
+      "ORDER BY order_id LIMIT 4000) AS span JOIN order_progress p ON p.seq = span.seq",
       first_id_of(before_us));
   if (!span || span->is_null(0)) return;
   tx.exec("UPDATE order_marks SET order_id = $1 WHERE name = 'open'",
           span->is_null(1) ? span->get<std::string_view>(0) : span->get<std::string_view>(1));
   tx.exec(
       "DELETE FROM reopened_orders WHERE order_id IN (SELECT r.order_id FROM reopened_orders r "
-      "JOIN orders o ON o.order_id = r.order_id WHERE o.deadline_us = 0)");
+      "JOIN placed_orders o ON o.order_id = r.order_id JOIN order_progress p ON p.seq = o.seq "
+      "WHERE p.deadline_us = 0)");
 }
+
+#undef ORDER_TABLES
+#undef ORDER_COLUMNS
 
 }  // namespace shop::order

@@ -8,20 +8,25 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/history.hpp"
+#include "domain/status.hpp"
 #include "gantry/plugin.hpp"
 
 namespace shop::order {
 
-// A row of `orders`. `lines` and `address` are JSON as clients see it; saga and history as domain/ encodes them.
+// An order: what was placed, and where it stands. `lines` and `address` are JSON as clients see it; saga as domain/
+// encodes it.
 struct order_row {
+  std::int64_t seq = 0;
   std::string order_id;
   std::string customer_id;
-  std::string status;
+  order_status status = order_status::pending;
   std::int64_t deadline_us = 0;
   std::int64_t version = 0;
   std::int64_t created_us = 0;
   std::int64_t updated_us = 0;
   std::string saga;
+  std::string history;  // as domain/history encodes it, without the placing
   std::string currency;
   std::int64_t subtotal = 0;
   std::int64_t shipping = 0;
@@ -30,51 +35,37 @@ struct order_row {
   std::string token;
   std::string lines;
   std::string address;
-  std::string history;
 };
 
-// What a move writes. `history` is appended.
+// What a move writes.
 struct order_change {
-  std::string_view status;
+  order_status status = order_status::pending;
   std::string_view saga;
   std::int64_t deadline_us = 0;
   std::int64_t now_us = 0;
-  std::string_view history;
+  const std::vector<order_status>& passed;
+  order_cause by;
 };
 
-// What the events of a move tell about the order.
-struct order_facts {
-  std::string customer_id;
-  std::string currency;
-  std::int64_t total = 0;
-  std::string token;
-  std::string lines;
-  std::string address;
-};
+// Inserts a new order. `created_event` is given apart, because it is emitted by the row's transaction.
+void insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event);
 
-// One insert. `history` is given apart, because it names the id of the event that the row's transaction emits.
-void insert_order(gantry::tx& tx, const order_row& row, std::string_view history);
-
-// The whole row.
+// Nothing if there is no such order.
 std::optional<order_row> load_order(gantry::db& db, std::string_view order_id);
 
-// The row without history, for a move.
-std::optional<order_row> load_for_move(gantry::tx& tx, std::string_view order_id);
+// The whole history of an order, the placing first.
+std::vector<history_entry> load_history(gantry::db& db, const order_row& row);
 
-// Writes what a move changes.
-void change_order(gantry::tx& tx, std::string_view order_id, const order_change& change);
-
-// The same in one statement, if the order still stands where it is expected; else nothing is written.
-std::optional<order_facts> change_if(gantry::tx& tx, std::string_view order_id, std::string_view status_before,
-                                     std::string_view saga_before, const order_change& change);
+// Writes what a move changes. The row must be of this transaction.
+void change_order(gantry::tx& tx, const order_row& row, const order_change& change);
 
 // Sorts the newest orders by customer, for list_orders; on SQLite only, where an index is too dear for every order.
 void add_customer_run(gantry::tx& tx);
 
-// Newest first. Empty texts don't filter.
+// Newest first. What is empty doesn't filter.
 struct order_filter {
   std::string_view customer_id;
-  std::string_view status;
+  std::optional<order_status> status;
 };
 std::int64_t count_orders(gantry::db& db, const order_filter& filter);
 std::vector<order_row> list_orders(gantry::db& db, const order_filter& filter, std::int64_t limit, std::int64_t offset);

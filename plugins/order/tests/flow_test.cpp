@@ -106,14 +106,50 @@ TEST(FlowProperty, EveryMoveIsInTheTransitionTable) {
 }
 
 TEST(History, IsReadAsItWasWritten) {
-  const std::string text = history_text(7, {order_status::pending}, "request", "e-1") +
-                           history_text(9, {order_status::shipped, order_status::delivered}, "timer", "");
-  const auto entries = read_history(text);
-  ASSERT_EQ(entries.size(), 3U);
-  EXPECT_EQ(entries[0].at_us, 7);
-  EXPECT_EQ(entries[0].event_id, "e-1");
-  EXPECT_EQ(entries[2].status, "Delivered");
-  EXPECT_EQ(entries[2].event_id, "");
+  const std::string uuid = "0194f0c2-1111-7abc-8def-00000000abcd";
+  const std::string history = history_step(0, {order_status::reserved}, {"InventoryReserved", uuid}) +
+                              history_step(3'000'000'000, {order_status::shipped, order_status::delivered},
+                                           {"ShipmentDelivered", "not-a-uuid"}) +
+                              history_step(-7, {order_status::completed}, {"timer", ""}) +
+                              history_step(1, {order_status::cancelling}, {"SomethingNew", "Z" + uuid.substr(1)});
+  const auto entries = read_history(history, 100);
+  ASSERT_EQ(entries.size(), 5U);
+  EXPECT_EQ(entries[0].at_us, 100);
+  EXPECT_EQ(entries[0].status, order_status::reserved);
+  EXPECT_EQ(entries[0].cause, "InventoryReserved");
+  EXPECT_EQ(entries[0].event_id, uuid);
+  EXPECT_EQ(entries[1].status, order_status::shipped);
+  EXPECT_EQ(entries[2].status, order_status::delivered);
+  EXPECT_EQ(entries[2].at_us, 3'000'000'100);
+  EXPECT_EQ(entries[2].event_id, "not-a-uuid");
+  EXPECT_EQ(entries[3].at_us, 3'000'000'093);
+  EXPECT_EQ(entries[3].cause, "timer");
+  EXPECT_EQ(entries[3].event_id, "");
+  EXPECT_EQ(entries[4].cause, "SomethingNew");
+  EXPECT_EQ(entries[4].event_id, "Z" + uuid.substr(1));
+  EXPECT_EQ(last_change(history, 100), 3'000'000'094);
+  EXPECT_EQ(last_change("", 100), 100);
+}
+
+TEST(History, BrokenBytesEndIt) {
+  const std::string good = history_step(5, {order_status::paid}, {"PaymentProcessed", "e-1"});
+  for (std::size_t size = 1; size < good.size(); ++size) {
+    const std::string broken = good + good.substr(0, size);
+    ASSERT_EQ(read_history(broken, 0).size(), 1U) << size;
+    EXPECT_EQ(last_change(broken, 0), 5) << size;
+  }
+}
+
+TEST(History, KeepsAnyStep) {
+  EXPECT_TRUE(
+      rc::check([](std::int64_t placed_us, std::int32_t later_us, const std::string& cause, const std::string& id) {
+        placed_us %= 1'000'000'000'000'000;
+        const auto entries = read_history(history_step(later_us, {order_status::paid}, {cause, id}), placed_us);
+        RC_ASSERT(entries.size() == 1U);
+        RC_ASSERT(entries[0].at_us == placed_us + later_us);
+        RC_ASSERT(entries[0].cause == cause);
+        RC_ASSERT(entries[0].event_id == id);
+      }));
 }
 
 }  // namespace

@@ -129,7 +129,11 @@ TEST_F(OrderTest, UntroubledOrderIsConfirmedShippedDeliveredAndCompleted) {
   std::string passed;
   for (const auto entry : history.json()) passed += std::string(entry["status"].text()) + " ";
   EXPECT_EQ(passed, "Pending Reserved Paid Paid Confirmed Shipped Delivered Completed ");
+  EXPECT_EQ(history.json()[0]["cause"].text(), "request");
   EXPECT_EQ(history.json()[1]["cause"].text(), "InventoryReserved");
+  EXPECT_EQ(history.json()[7]["cause"].text(), "ShipmentDelivered");
+  EXPECT_EQ(history.json()[6]["eventId"].text(), history.json()[7]["eventId"].text());
+  EXPECT_NE(history.json()[5]["eventId"].text(), history.json()[6]["eventId"].text());
 }
 
 TEST_F(OrderTest, CommandsSayWhatTheOthersNeed) {

@@ -47,8 +47,6 @@ gantry::outcome create_shipment(const gantry::event& command, gantry::tx& t, con
   row.order_id = order["orderId"].text();
   if (row.order_id.empty()) return gantry::reject("CreateShipment has no orderId");
   row.customer_id = order["customerId"].text();
-  if (address.is_object()) row.address = address.raw();
-  if (lines.is_array()) row.lines = lines.raw();
   row.at = t.now();
 
   booking booked;

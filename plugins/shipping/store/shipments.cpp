@@ -13,7 +13,9 @@ std::string entry_json(const history_entry& entry) {
   return out.take();
 }
 
-// The columns in the order of every SELECT and RETURNING below.
+// The columns of every SELECT and RETURNING below.
+#define SHIPMENT_COLUMNS "order_id, customer_id, status, carrier, tracking_number, reason, events, created_us"
+
 stored_shipment from_row(const gantry::row& row) {
   stored_shipment out;
   out.order_id = row.get<std::string>(0);
@@ -23,6 +25,9 @@ stored_shipment from_row(const gantry::row& row) {
   out.tracking_number = row.get<std::string>(4);
   out.reason = row.get<std::string>(5);
   out.events = row.get<std::string>(6);
+  if (out.events.empty() || out.events.front() == ',') {
+    out.events.insert(0, entry_json({to_text(shipment_status::created), {}, {row.get<std::int64_t>(7)}}));
+  }
   return out;
 }
 
@@ -48,38 +53,36 @@ gantry::json stored_shipment::to_json() const {
 }
 
 bool insert_shipment(gantry::tx& t, const new_shipment& row) {
-  return t.exec(
-             "INSERT INTO shipment (order_id, customer_id, status, carrier, tracking_number, reason, address, lines, "
-             "events, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (order_id) DO NOTHING",
-             row.order_id, row.customer_id, to_text(row.status), row.carrier, row.tracking_number, row.reason,
-             row.address, row.lines, entry_json({to_text(row.status), {}, row.at}), row.at.us) == 1;
+  return t.exec("INSERT INTO shipment (" SHIPMENT_COLUMNS
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+                "ON CONFLICT (order_id) DO NOTHING",
+                row.order_id, row.customer_id, to_text(row.status), row.carrier, row.tracking_number, row.reason,
+                row.status == shipment_status::created ? std::string() : entry_json({to_text(row.status), {}, row.at}),
+                row.at.us) == 1;
 }
 
 std::optional<stored_shipment> find_shipment(gantry::db& d, std::string_view order_id) {
-  return from_row(
-      d.one("SELECT order_id, customer_id, status, carrier, tracking_number, reason, events FROM shipment "
-            "WHERE order_id = $1",
-            order_id));
+  return from_row(d.one("SELECT " SHIPMENT_COLUMNS " FROM shipment WHERE order_id = $1", order_id));
 }
 
 std::optional<stored_shipment> move_shipment(gantry::tx& t, std::string_view order_id, shipment_status from,
                                              shipment_status to, const history_entry& entry) {
   return from_row(
       t.one("UPDATE shipment SET status = $3, events = events || ',' || $4 WHERE order_id = $1 AND status = $2 "
-            "RETURNING order_id, customer_id, status, carrier, tracking_number, reason, events",
+            "RETURNING " SHIPMENT_COLUMNS,
             order_id, to_text(from), to_text(to), entry_json(entry)));
 }
 
 stored_shipment cancel_shipment(gantry::tx& t, std::string_view order_id, std::string_view reason, gantry::instant at) {
   const std::string_view cancelled = to_text(shipment_status::cancelled);
   const auto row = t.one(
-      "INSERT INTO shipment (order_id, customer_id, status, carrier, tracking_number, reason, address, lines, events, "
-      "created_us) VALUES ($1, '', $2, '', '', $3, '{}', '[]', $4, $5) ON CONFLICT (order_id) DO UPDATE SET "
+      "INSERT INTO shipment (" SHIPMENT_COLUMNS
+      ") VALUES ($1, '', $2, '', '', $3, $4, $5) ON CONFLICT (order_id) DO UPDATE SET "
       "reason = CASE WHEN shipment.status IN ('Created', 'Failed') THEN excluded.reason ELSE shipment.reason END, "
       "events = CASE WHEN shipment.status IN ('Created', 'Failed') THEN shipment.events || ',' || excluded.events "
       "ELSE shipment.events END, "
       "status = CASE WHEN shipment.status IN ('Created', 'Failed') THEN excluded.status ELSE shipment.status END "
-      "RETURNING order_id, customer_id, status, carrier, tracking_number, reason, events",
+      "RETURNING " SHIPMENT_COLUMNS,
       order_id, cancelled, reason, entry_json({cancelled, {}, at}), at.us);
   if (!row) throw gantry::failure(GANTRY_FAILED, "the store returned no row for a shipment that it has just written");
   return from_row(*row);
@@ -97,5 +100,7 @@ bool take_receipt(gantry::tx& t, std::string_view carrier, std::string_view even
              "ON CONFLICT (carrier, event_id) DO NOTHING",
              carrier, event_id, at.us) == 1;
 }
+
+#undef SHIPMENT_COLUMNS
 
 }  // namespace shipping

@@ -23,7 +23,7 @@ struct history_entry {
   gantry::instant at;
 };
 
-// What a new row holds. Address and lines are JSON as the order gave them.
+// What a new row holds.
 struct new_shipment {
   std::string_view order_id;
   std::string_view customer_id;
@@ -31,8 +31,6 @@ struct new_shipment {
   std::string_view carrier;
   std::string_view tracking_number;
   std::string_view reason;
-  std::string_view address = "{}";
-  std::string_view lines = "[]";
   gantry::instant at;
 };
 

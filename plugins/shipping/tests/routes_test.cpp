@@ -124,7 +124,9 @@ TEST_F(RoutesTest, DispatchAndDeliverHappenOnceEach) {
   const auto delivered = post(path + "/deliver");
   ASSERT_EQ(delivered.status, 200);
   EXPECT_EQ(delivered.json()["status"].text(), "Delivered");
-  EXPECT_EQ(delivered.json()["events"].size(), 3U);
+  ASSERT_EQ(delivered.json()["events"].size(), 3U);
+  EXPECT_EQ(delivered.json()["events"][0]["status"].text(), "Created");
+  EXPECT_EQ(delivered.json()["events"][2]["status"].text(), "Delivered");
   EXPECT_EQ(types(), strings{"ShipmentDelivered"});
   EXPECT_EQ(post(path + "/deliver").status, 200);
   EXPECT_EQ(types(), strings{});

@@ -1,4 +1,5 @@
--- One row an order: a shipment, or the tombstone of a cancelled one.
+-- One row an order: a shipment, or the tombstone of a cancelled one. Address and lines stay with the order: nobody asks
+-- for them here.
 CREATE TABLE shipment (
   order_id TEXT COLLATE "C" PRIMARY KEY,
   customer_id TEXT NOT NULL,
@@ -6,9 +7,7 @@ CREATE TABLE shipment (
   carrier TEXT NOT NULL,
   tracking_number TEXT NOT NULL,
   reason TEXT NOT NULL,
-  address TEXT NOT NULL,
-  lines TEXT NOT NULL,
-  events TEXT NOT NULL,
+  events TEXT NOT NULL, -- JSON, separated by commas; without the first one if that is Created, which created_us tells
   created_us BIGINT NOT NULL
 );
 
