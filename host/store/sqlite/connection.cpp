@@ -56,7 +56,11 @@ struct connection_hooks {
 
 namespace {
 
-// Must run before SQLite initialises itself. Each connection belongs to one thread at a time, so SQLite needs no
+constexpr int migrator_wait_ms = 5000;
+
+}  // namespace
+
+// Each connection belongs to one thread at a time, so SQLite needs no
 // locks of its own there; and the memory statistics cost a global lock per allocation. When a library initialised
 // SQLite before us the calls are refused, and everything works, only slower.
 void configure_library() {
@@ -66,10 +70,6 @@ void configure_library() {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   });
 }
-
-constexpr int migrator_wait_ms = 5000;
-
-}  // namespace
 
 result<std::unique_ptr<connection>> connection::open(const sqlite_options& options, role role) {
   configure_library();
@@ -107,7 +107,7 @@ result<void> connection::tune(const sqlite_options& options, role role) {
     sql += ";PRAGMA query_only=ON";
   } else {
     sql += ";PRAGMA journal_mode=WAL;PRAGMA journal_size_limit=" +
-           std::to_string(std::int64_t{options.checkpoint_pages} * 2 * 4096);
+           std::to_string(std::int64_t{options.checkpoint_pages} * 4 * 4096);
     sql += options.promise == durability::power ? ";PRAGMA synchronous=FULL" : ";PRAGMA synchronous=NORMAL";
   }
   if (auto set = pragma(sql); !set) return set;

@@ -18,6 +18,9 @@ struct statement_closer {
 };
 using statement_handle = std::unique_ptr<sqlite3_stmt, statement_closer>;
 
+// Settings of SQLite as a whole. Must run before it initialises itself; later calls do nothing.
+void configure_library();
+
 enum class role {
   writer,
   reader,

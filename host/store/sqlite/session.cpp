@@ -9,19 +9,20 @@
 namespace gantry::store::sqlite {
 
 result<std::unique_ptr<sqlite_session>> sqlite_session::open(const sqlite_options& options, role role,
-                                                             write_health& health) {
+                                                             write_health& health, checkpointer& checkpoints) {
   auto on = connection::open(options, role);
   if (!on) return std::move(on).failure();
-  std::unique_ptr<sqlite_session> self(new sqlite_session(std::move(on).value(), role, options, health));
+  std::unique_ptr<sqlite_session> self(new sqlite_session(std::move(on).value(), role, options, health, checkpoints));
   if (auto compiled = self->compile_control(); !compiled) return std::move(compiled).failure();
   return self;
 }
 
 sqlite_session::sqlite_session(std::unique_ptr<connection> on, role role, const sqlite_options& options,
-                               write_health& health)
+                               write_health& health, checkpointer& checkpoints)
     : on_(std::move(on)),
       role_(role),
       health_(health),
+      checkpoints_(checkpoints),
       statements_(*on_),
       checkpoint_pages_(options.checkpoint_pages),
       next_checkpoint_(options.checkpoint_pages) {}

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/cursor.hpp"
 #include "store/sqlite/statement_cache.hpp"
@@ -33,7 +34,9 @@ class write_health {
 
 class sqlite_session final : public session {
  public:
-  static result<std::unique_ptr<sqlite_session>> open(const sqlite_options& options, role role, write_health& health);
+  // A session that writes needs the checkpointer; it is not asked by one that reads.
+  static result<std::unique_ptr<sqlite_session>> open(const sqlite_options& options, role role, write_health& health,
+                                                      checkpointer& checkpoints);
   ~sqlite_session() override;
 
   // The flag is cleared when the session has closed its connection.
@@ -74,7 +77,8 @@ class sqlite_session final : public session {
         release_many;
   };
 
-  sqlite_session(std::unique_ptr<connection> on, role role, const sqlite_options& options, write_health& health);
+  sqlite_session(std::unique_ptr<connection> on, role role, const sqlite_options& options, write_health& health,
+                 checkpointer& checkpoints);
   result<void> compile_control();
 
   // Each sets error_text().
@@ -90,6 +94,7 @@ class sqlite_session final : public session {
   gantry_status run(const statement_handle& what, std::string_view name);
   void stop(const std::string& reason);
   void checkpoint_if_due();
+  void finish_checkpoint();
   sqlite_cursor* free_cursor() noexcept;
   void closed(const sqlite_cursor&) noexcept { --open_cursors_; }
   void close_cursors(std::size_t from_depth) noexcept;
@@ -99,6 +104,7 @@ class sqlite_session final : public session {
   std::unique_ptr<connection> on_;
   const role role_;
   write_health& health_;
+  checkpointer& checkpoints_;
   statement_cache statements_;
   control control_;
   phase phase_ = phase::idle;

@@ -4,13 +4,16 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/directory.hpp"
 #include "store/sqlite/file_lock.hpp"
+#include "store/sqlite/gathering_vfs.hpp"
 #include "store/sqlite/migrations.hpp"
 #include "store/sqlite/session.hpp"
 
@@ -21,15 +24,14 @@ constexpr std::chrono::seconds reader_wait{5};
 
 class sqlite_store final : public store {
  public:
-  sqlite_store(sqlite_options options, file_lock lock) : options_(std::move(options)), lock_(std::move(lock)) {
-    if (options_.vfs) {
-      vfs_ = options_.vfs;
-      options_.vfs = vfs_.c_str();
-    }
+  sqlite_store(sqlite_options options, file_lock lock, std::unique_ptr<gathering_vfs> vfs)
+      : options_(std::move(options)), lock_(std::move(lock)), vfs_(std::move(vfs)) {
+    options_.vfs = vfs_->name();
     options_.readers = std::max<std::size_t>(options_.readers, 1);
   }
 
   ~sqlite_store() override {
+    checkpoints_.reset();
     idle_.clear();
     if (health_.stopped()) return;
     // The last connection copies the log into the file and deletes it, so that a store at rest is one file.
@@ -52,7 +54,7 @@ class sqlite_store final : public store {
     if (health_.stopped()) return error{errc::io, describe() + " can't be written any more: " + health_.reason()};
     if (writing_.exchange(true))
       return error{errc::conflict, describe() + " has a writer already: close that one first"};
-    auto writer = sqlite_session::open(options_, role::writer, health_);
+    auto writer = sqlite_session::open(options_, role::writer, health_, *checkpoints_);
     if (!writer) {
       writing_ = false;
       return std::move(writer).failure();
@@ -66,7 +68,7 @@ class sqlite_store final : public store {
 
   result<migration_report> migrate(std::span<const migration> steps) override {
     if (health_.stopped()) return error{errc::io, describe() + " can't be written any more: " + health_.reason()};
-    auto on = sqlite_session::open(options_, role::migrator, health_);
+    auto on = sqlite_session::open(options_, role::migrator, health_, *checkpoints_);
     if (!on) return std::move(on).failure();
     return run_migrations(**on, steps, driver());
   }
@@ -83,9 +85,10 @@ class sqlite_store final : public store {
 
  private:
   sqlite_options options_;
-  std::string vfs_;
   file_lock lock_;
+  std::unique_ptr<gathering_vfs> vfs_;
   write_health health_;
+  std::optional<checkpointer> checkpoints_{std::in_place, options_, health_};
   std::atomic<bool> writing_ = false;
 
   std::mutex mutex_;  // guards what follows
@@ -147,7 +150,7 @@ result<std::unique_ptr<session>> sqlite_store::acquire_reader() {
   }
   ++opened_;
   lock.unlock();
-  auto reader = sqlite_session::open(options_, role::reader, health_);
+  auto reader = sqlite_session::open(options_, role::reader, health_, *checkpoints_);
   if (!reader) {
     lock.lock();
     --opened_;
@@ -173,7 +176,9 @@ result<std::unique_ptr<store>> open_sqlite_store(const sqlite_options& options) 
     return std::move(made).failure();
   auto lock = sqlite::file_lock::acquire(options.file);
   if (!lock) return std::move(lock).failure();
-  auto opened = std::make_unique<sqlite::sqlite_store>(options, std::move(lock).value());
+  auto vfs = sqlite::gathering_vfs::over(options.vfs);
+  if (!vfs) return std::move(vfs).failure();
+  auto opened = std::make_unique<sqlite::sqlite_store>(options, std::move(lock).value(), std::move(vfs).value());
   if (auto prepared = opened->prepare(); !prepared) return std::move(prepared).failure();
   return std::unique_ptr<store>(std::move(opened));
 }

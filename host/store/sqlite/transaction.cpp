@@ -12,6 +12,9 @@ namespace {
 // How long a checkpoint that must succeed waits for the readers of the old log.
 constexpr int reader_wait_ms = 50;
 
+// At this multiple of checkpoint_pages it must succeed. Copying beside the writer, the log usually reaches twice.
+constexpr std::uint32_t overdue_factor = 3;
+
 }  // namespace
 
 void write_health::stop(std::string reason) {
@@ -30,6 +33,7 @@ gantry_status sqlite_session::begin() {
   if (phase_ != phase::idle) return refuse(GANTRY_INVALID, "a transaction is open already");
   if (role_ == role::reader) return refuse(GANTRY_REFUSED, "a reader's session can't begin a write transaction");
   checkpoint_if_due();
+  if (health_.stopped()) phase_ = phase::stopped;  // a sync of the checkpointer failed
   if (phase_ == phase::stopped) return refuse_statement();
   const gantry_status status = run(control_.begin, "BEGIN IMMEDIATE");
   if (status == GANTRY_OK) phase_ = phase::writing;
@@ -118,18 +122,22 @@ void sqlite_session::end_read() noexcept {
 }
 
 // The log starts over once all of it is in the database and nobody reads it. Between two transactions of the only
-// writer one copy gets all of it, and readers that begin afterwards don't look into the log any more.
+// writer one copy gets all of it, and readers that begin afterwards don't look into the log any more. Most of it is
+// there by then: the checkpointer's work.
 void sqlite_session::checkpoint_if_due() {
   if (on_->log_pages() < last_log_pages_) next_checkpoint_ = checkpoint_pages_;  // it did start over
   last_log_pages_ = on_->log_pages();
-  if (on_->log_pages() < next_checkpoint_) return;
+  if (on_->log_pages() < next_checkpoint_ || !checkpoints_.request(on_->log_pages())) return;
+  finish_checkpoint();
+  checkpoints_.finished();
+}
+
+void sqlite_session::finish_checkpoint() {
   // Far beyond the goal some reader is always in the way: wait for those that began before the copy.
-  const bool overdue = on_->log_pages() / 2 >= checkpoint_pages_;
+  const bool overdue = on_->log_pages() / overdue_factor >= checkpoint_pages_;
   on_->wait_for_locks(reader_wait_ms);
-  int pages = 0;
-  int copied = 0;
   const int code = sqlite3_wal_checkpoint_v2(
-      on_->handle(), "main", overdue ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+      on_->handle(), "main", overdue ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   on_->wait_for_locks(connection::usual_wait_ms);
   if ((code & 0xFF) == SQLITE_IOERR) return static_cast<void>(fail(code, "checkpoint"));
   // A reader, or a full disk, may keep it from starting over: nothing is lost, it only grows, and waits get rarer.

@@ -112,7 +112,7 @@ TEST_F(DurabilityTest, AFailedSyncOfACheckpointStopsTheWriterToo) {
   disk_.fail_next_sync();
   int id = 6;
   gantry_status status = GANTRY_OK;
-  while (id < 20 && (status = writer_->begin()) == GANTRY_OK) {
+  while ((status = writer_->begin()) == GANTRY_OK) {
     ASSERT_EQ(exec("INSERT INTO item (id) VALUES ($1)", {integer(id++)}), GANTRY_OK);
     ASSERT_EQ(writer_->commit(), GANTRY_OK);
   }

@@ -30,8 +30,10 @@ struct fault_vfs::disk {
   std::vector<unsynced_write> log;
   bool powered = true;
   bool next_sync_fails = false;
+  bool next_log_write_tears = false;
   std::optional<std::int64_t> room;
   std::uint64_t syncs = 0;
+  std::uint64_t log_writes = 0;
 };
 
 namespace {
@@ -84,6 +86,13 @@ int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 off
   auto& disk = *own(file)->on;
   const std::lock_guard lock(disk.mutex);
   if (!disk.powered) return SQLITE_IOERR_WRITE;
+  const bool to_log = own(file)->path->ends_with("-wal");
+  if (to_log) ++disk.log_writes;
+  if (to_log && std::exchange(disk.next_log_write_tears, false)) {
+    disk.log.push_back(remember(file, offset, offset + size / 2));
+    methods_below(file)->xWrite(below(file), from, size / 2, offset);
+    return SQLITE_IOERR_WRITE;
+  }
   auto replaced = remember(file, offset, offset + size);
   const std::int64_t growth = std::max<std::int64_t>(0, offset + size - replaced.size_before);
   if (disk.room && growth > *disk.room) return SQLITE_FULL;
@@ -207,6 +216,11 @@ void fault_vfs::fail_next_sync() {
   disk_->next_sync_fails = true;
 }
 
+void fault_vfs::tear_next_log_write() {
+  const std::lock_guard lock(disk_->mutex);
+  disk_->next_log_write_tears = true;
+}
+
 void fault_vfs::limit_growth(std::int64_t bytes) {
   const std::lock_guard lock(disk_->mutex);
   disk_->room = bytes;
@@ -220,6 +234,11 @@ void fault_vfs::lift_limit() {
 std::uint64_t fault_vfs::syncs() const {
   const std::lock_guard lock(disk_->mutex);
   return disk_->syncs;
+}
+
+std::uint64_t fault_vfs::log_writes() const {
+  const std::lock_guard lock(disk_->mutex);
+  return disk_->log_writes;
 }
 
 std::size_t fault_vfs::unsynced_writes() const {

@@ -30,12 +30,16 @@ class fault_vfs {
   // The next sync fails; what it would have made durable stays unsynced.
   void fail_next_sync();
 
+  // The next write to a write-ahead log fails with half of its bytes on the disk.
+  void tear_next_log_write();
+
   // Files may grow by `bytes` more in all; then the disk is full.
   void limit_growth(std::int64_t bytes);
   void lift_limit();
 
   // Since the start.
   std::uint64_t syncs() const;
+  std::uint64_t log_writes() const;  // to write-ahead logs
   // Writes that a power cut would drop now.
   std::size_t unsynced_writes() const;
 
