@@ -36,7 +36,7 @@ class machine_file final : public file {
   result<std::size_t> pwrite(std::string_view bytes, std::uint64_t at) override {
     ssize_t n = -1;
     do n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || (errno == EINVAL && write_through_the_page_cache())));
     if (n < 0) return system_error_of("can't write to " + path_, errno);
     return static_cast<std::size_t>(n);
   }
@@ -47,6 +47,12 @@ class machine_file final : public file {
     while (n < 0 && errno == EINTR);
     if (n < 0) return system_error_of("can't read " + path_, errno);
     return static_cast<std::size_t>(n);
+  }
+
+  void prefetch(std::uint64_t at, std::uint64_t bytes) override {
+    // Only advice: without it the read waits longer.
+    static_cast<void>(
+        ::posix_fadvise(fd_.get(), static_cast<off_t>(at), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED));
   }
 
   result<void> fdatasync() override {
@@ -60,6 +66,12 @@ class machine_file final : public file {
   }
 
  private:
+  // For disks whose blocks are larger than ours. False when it was so already.
+  bool write_through_the_page_cache() const {
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(fd_.get(), F_SETFL, flags & ~O_DIRECT) == 0;
+  }
+
   descriptor fd_;
   std::string path_;
 };
@@ -86,8 +98,12 @@ class machine_file_system final : public file_system {
       case open_mode::create:
         flags |= O_RDWR | O_CREAT | O_TRUNC;
         break;
+      case open_mode::direct:
+        flags |= O_RDWR | O_DIRECT;
+        break;
     }
-    const int fd = ::open(path.c_str(), flags, 0640);
+    int fd = ::open(path.c_str(), flags, 0640);
+    if (fd < 0 && errno == EINVAL && mode == open_mode::direct) fd = ::open(path.c_str(), flags & ~O_DIRECT);
     if (fd < 0) return system_error_of("can't open " + path.string(), errno);
     return std::unique_ptr<file>(std::make_unique<machine_file>(fd, path.string()));
   }
@@ -165,6 +181,18 @@ result<void> write_all(file& to, std::string_view bytes, std::uint64_t at) {
     if (*n == 0) return error{errc::io, "a write took no bytes"};
     bytes.remove_prefix(*n);
     at += *n;
+  }
+  return {};
+}
+
+result<void> write_blocks(file& direct, file& plain, std::string_view blocks, std::uint64_t at) {
+  while (!blocks.empty()) {
+    auto n = direct.pwrite(blocks, at);
+    if (!n) return std::move(n).failure();
+    const auto whole = *n / block_bytes * block_bytes;
+    if (whole == 0) return write_all(plain, blocks, at);
+    blocks.remove_prefix(whole);
+    at += whole;
   }
   return {};
 }

@@ -15,6 +15,9 @@
 
 namespace gantry::bus::local {
 
+// What a file that was opened as `direct` is written in.
+constexpr std::uint64_t block_bytes = 4096;
+
 class file {
  public:
   file() = default;
@@ -22,10 +25,13 @@ class file {
   file& operator=(const file&) = delete;
   virtual ~file() = default;
 
-  // Bytes that were written, perhaps fewer than given.
+  // Bytes that were written, perhaps fewer than given. A direct file takes whole blocks, at a block, from memory that
+  // is aligned to blocks.
   virtual result<std::size_t> pwrite(std::string_view bytes, std::uint64_t at) = 0;
   // Bytes that were read; 0 at the end of the file.
   virtual result<std::size_t> pread(char* to, std::size_t bytes, std::uint64_t at) = 0;
+  // Tells that these bytes will be read soon.
+  virtual void prefetch(std::uint64_t at, std::uint64_t bytes) = 0;
   virtual result<void> fdatasync() = 0;
   virtual result<void> truncate(std::uint64_t size) = 0;
 };
@@ -36,7 +42,12 @@ class directory_lock {
   virtual ~directory_lock() = default;
 };
 
-enum class open_mode { read, write, create };  // create: the file is made, or emptied
+enum class open_mode {
+  read,
+  write,
+  create,  // the file is made, or emptied
+  direct,  // for writing past the page cache, where the file system can do so; not for reading
+};
 
 struct listed_file {
   std::string name;
@@ -66,6 +77,9 @@ file_system& machine_files() noexcept;
 
 // Writes all bytes, however many calls it takes.
 result<void> write_all(file& to, std::string_view bytes, std::uint64_t at);
+
+// Writes whole blocks through `direct`, and through `plain`, the same file, what that takes only in part.
+result<void> write_blocks(file& direct, file& plain, std::string_view blocks, std::uint64_t at);
 
 // Reads exactly so many bytes; corrupt when the file ends before.
 result<void> read_all(file& from, char* to, std::size_t bytes, std::uint64_t at);

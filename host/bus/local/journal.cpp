@@ -1,7 +1,7 @@
 #include "bus/local/journal.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <cstring>
 
 #include "base/hash.hpp"
 #include "base/uuid.hpp"
@@ -18,7 +18,8 @@ constexpr std::size_t cached_index_bytes = 32U << 20;
 journal::journal(const local_bus_options& options)
     : options_(options),
       files_(options.files != nullptr ? *options.files : machine_files()),
-      cache_(files_, cached_index_bytes) {}
+      cache_(files_, cached_index_bytes),
+      tail_(options.memory_bytes) {}
 
 result<std::unique_ptr<journal>> journal::open(const local_bus_options& options) {
   std::unique_ptr<journal> opened(new journal(options));
@@ -36,16 +37,16 @@ result<void> journal::start() {
   restore(*found);
 
   // Always a fresh segment: what was recovered is never written to again.
-  active_.where = std::make_shared<segment>(files_, options_.directory, found->end, nullptr);
-  auto log = files_.open(active_.where->path(), open_mode::create);
-  if (!log) return std::move(log).failure();
-  active_.where = std::make_shared<segment>(files_, options_.directory, found->end, std::move(*log));
-  active_.log = *active_.where->log();
+  auto fresh = segment::create(files_, options_.directory, found->end);
+  if (!fresh) return std::move(fresh).failure();
+  active_.where = std::move(*fresh);
+  tail_.begin(active_.where);
   synced_ = found->end;
   names_dirty_ = true;
-  if (auto written = write_state(false); !written) return written;
+  append_state(false);
   if (auto synced = sync(); !synced) return synced;
   thread_ = std::thread([this] { run(); });
+  writer_ = std::thread([this] { run_writer(); });
   return {};
 }
 
@@ -85,11 +86,15 @@ journal::~journal() {
     stopping_ = true;
   }
   wake_.notify_all();
+  wake_writer_.notify_all();
   if (!thread_.joinable()) return;
   thread_.join();
+  writer_.join();
   {
     const std::scoped_lock lock(mutex_);
-    if (failed_ || !write_state(true)) return;
+    if (failed_) return;
+    append_state(true);
+    tail_.seal();
     sealed_.push_back({active_.where, active_.size, active_.state_at, false, false});
     dirty_ = true;
   }
@@ -101,12 +106,12 @@ result<topic_id> journal::open_topic(const topic_spec& spec) {
     return error{errc::invalid, "topic '" + spec.name + "' with " + std::to_string(spec.partitions) +
                                     " partitions: a name of 1 to 255 bytes and at least one partition are expected"};
   std::unique_lock lock(mutex_);
+  if (failed_) return *failed_;
   std::unique_lock topics_lock(topics_mutex_);
   const auto found =
       std::find_if(topics_.begin(), topics_.end(), [&](const auto& t) { return t.specs.back()->name == spec.name; });
   const auto id = static_cast<topic_id>(found - topics_.begin());
-  const bool is_new = found == topics_.end();
-  if (is_new) {
+  if (found == topics_.end()) {
     auto& entry = topics_.emplace_back();
     for (std::uint32_t p = 0; p < spec.partitions; ++p)
       entry.partitions.push_back(std::make_unique<partition_index>(
@@ -125,17 +130,9 @@ result<topic_id> journal::open_topic(const topic_spec& spec) {
     found->specs.push_back(std::make_unique<const topic_spec>(spec));
   }
   topics_lock.unlock();
-  auto written = failed_ ? result<void>(*failed_) : write_state(false);
-  if (!written) {
-    topics_lock.lock();
-    if (is_new)
-      topics_.pop_back();
-    else
-      topics_[id].specs.pop_back();
-    return std::move(written).failure();
-  }
+  append_state(false);
   lock.unlock();
-  // Only now may offsets of the new partitions be given.
+  // Only then may offsets of the new partitions be given.
   if (auto synced = sync(); !synced) return std::move(synced).failure();
   return id;
 }
@@ -180,57 +177,20 @@ void journal::remove(const std::shared_ptr<producer_state>& who) {
 
 result<void> journal::append(producer_state& who, std::uint64_t ticket, append_group& group) {
   const std::int64_t now_us = options_.time->wall_us();
+  bool whole_pieces = false;
   {
     std::unique_lock lock(mutex_);
-    if (!failed_ && who.dead) return error{errc::invalid, "this producer failed before; open a fresh one"};
-    while (!failed_ && !assign(group)) {
-      // Rare: offsets were used up faster than the disk could reserve more.
-      if (auto written = write_state(false); !written) {
-        who.dead = true;
-        return written;
-      }
-      mark_dirty();
-      synced_now_.wait(lock);
-    }
-    if (failed_) {
+    if (auto may = take_turn(lock, who, group); !may) {
       who.dead = true;
-      return *failed_;
+      return may;
     }
-    auto written = result<void>();
-    if (active_.has_records && active_.size + group.bytes.size() > options_.segment_bytes) written = roll();
-    if (written) {
-      std::uint64_t position = end();
-      for (const auto& part : group.parts) {
-        frame_header header;
-        header.length = part.length;
-        header.source = part.source;
-        header.topic = part.partition->where().topic;
-        header.partition = part.partition->where().partition;
-        header.count = part.count;
-        header.payload_crc = part.payload_crc;
-        header.base_offset = part.base;
-        header.ordinal = part.ordinal;
-        header.appended_us = now_us;
-        header.newest_us = part.newest_us;
-        header.position = position;
-        header.synced = synced_;
-        put_header(header, group.bytes.data() + part.at);
-        position += padded(part.length);
-      }
-      written = write(group.bytes);
-    }
-    if (!written) {
-      take_back(group, group.parts.size());
-      refused_ = written.failure();
-      who.dead = true;
-      return written;
-    }
-    refused_.reset();
-    publish(group, now_us);
+    place(group, now_us);
     if (!who.written) who.written = producer_state::span{ticket, ticket};
     who.written->last = ticket;
     mark_dirty();
+    whole_pieces = tail_.has_whole_pieces();
   }
+  if (whole_pieces) wake_writer_.notify_one();
   for (auto& part : group.parts) {
     if (!part.listeners) continue;
     for (const auto& who_listens : *part.listeners) {
@@ -240,6 +200,71 @@ result<void> journal::append(producer_state& who, std::uint64_t ticket, append_g
     part.listeners.reset();
   }
   return {};
+}
+
+// Waits for room and for offsets, then assigns these and sees to a segment. An error: nothing was assigned.
+result<void> journal::take_turn(std::unique_lock<std::mutex>& lock, producer_state& who, append_group& group) {
+  if (!failed_ && who.dead) return error{errc::invalid, "this producer failed before; open a fresh one"};
+  if (refused_ && !failed_) {
+    // Perhaps there is space on the disk again.
+    lock.unlock();
+    auto stored = write(true);
+    lock.lock();
+    if (!stored) return stored;
+    refused_.reset();
+  }
+  while (!failed_ && !refused_ && !tail_.has_room(group.bytes.size())) {
+    ++appends_waiting_;
+    wake_writer_.notify_one();
+    written_now_.wait(lock);
+    --appends_waiting_;
+  }
+  while (!failed_ && !refused_ && !assign(group)) {
+    // Rare: offsets were used up faster than the disk could reserve more.
+    append_state(false);
+    synced_now_.wait(lock);
+  }
+  if (failed_) return *failed_;
+  if (refused_) return *refused_;
+  if (!active_.has_records || active_.size + group.bytes.size() <= options_.segment_bytes) return {};
+  auto rolled = roll();
+  if (rolled) return rolled;
+  take_back(group, group.parts.size());
+  refused_ = rolled.failure();
+  return rolled;
+}
+
+// Copies the frames into memory, fills in their headers, and makes them visible.
+void journal::place(append_group& group, std::int64_t now_us) {
+  frame_header header;
+  header.appended_us = now_us;
+  header.synced = synced_;
+  bool reserve = false;
+  for (auto& part : group.parts) {
+    header.length = part.length;
+    header.source = part.source;
+    header.topic = part.partition->where().topic;
+    header.partition = part.partition->where().partition;
+    header.count = part.count;
+    header.payload_crc = part.payload_crc;
+    header.base_offset = part.base;
+    header.ordinal = part.ordinal;
+    header.newest_us = part.newest_us;
+    header.position = end();
+    const frame_entry frame{part.base, part.ordinal, active_.size, part.newest_us, part.count, part.length};
+    char* const to = take(padded(part.length));
+    put_header(header, to);
+    std::memcpy(to + sizeof header, group.bytes.data() + part.at + sizeof header, padded(part.length) - sizeof header);
+    part.listeners = part.partition->append(active_.where, frame, now_us);
+    reserve = reserve || part.partition->reserved - part.partition->next < reserve_block;
+  }
+  active_.has_records = true;
+  if (reserve) append_state(false);
+}
+
+char* journal::take(std::size_t bytes) {
+  active_.size += bytes;
+  return tail_.take(bytes);
 }
 
 bool journal::assign(append_group& group) {
@@ -264,20 +289,6 @@ void journal::take_back(append_group& group, std::size_t parts) {
     part.partition->next = part.base;
     part.partition->ordinal = part.ordinal;
   }
-}
-
-void journal::publish(append_group& group, std::int64_t now_us) {
-  const std::uint64_t written_at = active_.size - group.bytes.size();
-  bool reserve = false;
-  for (auto& part : group.parts) {
-    auto& partition = *part.partition;
-    const frame_entry frame{part.base, part.ordinal, written_at + part.at, part.newest_us, part.count, part.length};
-    part.listeners = partition.append(active_.where, frame, now_us);
-    reserve = reserve || partition.reserved - partition.next < reserve_block;
-  }
-  active_.has_records = true;
-  // When the disk refuses it the next append tries again; there is a block left.
-  if (reserve) static_cast<void>(write_state(false));
 }
 
 journal_state journal::snapshot() const {
@@ -318,49 +329,25 @@ std::string journal::state_frame(std::uint64_t position, bool clean) {
   return out;
 }
 
-result<void> journal::write_state(bool clean) {
+void journal::append_state(bool clean) {
   const std::uint64_t at = active_.size;
-  if (auto written = write(state_frame(end(), clean)); !written) return written;
+  const std::string frame = state_frame(end(), clean);
+  std::memcpy(take(frame.size()), frame.data(), frame.size());
   active_.state_at = at;
   for_each_partition([](auto& partition) { partition.reserved = partition.next + 2 * reserve_block; });
   reserving_ = true;
   mark_dirty();
-  return {};
-}
-
-result<void> journal::write(std::string_view bytes) {
-  auto written = write_all(*active_.log, bytes, active_.size);
-  if (written) {
-    active_.size += bytes.size();
-    return {};
-  }
-  // Part of it may be in the file, and must not stand behind what is written next.
-  if (auto cut = active_.log->truncate(active_.size); !cut) {
-    failed_ = cut.failure();
-    mark_dirty();
-  }
-  return written;
 }
 
 result<void> journal::roll() {
-  active_segment fresh;
-  const std::uint64_t start = end();
-  fresh.where = std::make_shared<segment>(files_, options_.directory, start, nullptr);
-  auto log = files_.open(fresh.where->path(), open_mode::create);
-  if (!log) return std::move(log).failure();
-  fresh.where = std::make_shared<segment>(files_, options_.directory, start, std::move(*log));
-  fresh.log = *fresh.where->log();
-  std::swap(active_, fresh);
+  auto fresh = segment::create(files_, options_.directory, end());
+  if (!fresh) return std::move(fresh).failure();
+  tail_.seal();
+  sealed_.push_back({active_.where, active_.size, active_.state_at, false, false});
+  active_ = {std::move(*fresh), 0, 0, false};
+  tail_.begin(active_.where);
   names_dirty_ = true;
-  if (auto written = write_state(false); !written) {
-    std::swap(active_, fresh);
-    if (auto gone = files_.unlink(fresh.where->path()); !gone) {
-      failed_ = gone.failure();
-      mark_dirty();
-    }
-    return written;
-  }
-  sealed_.push_back({fresh.where, fresh.size, fresh.state_at, false, false});
+  append_state(false);
   return {};
 }
 

@@ -1,5 +1,6 @@
-// The journal of one process: appends to segments, syncs them, removes old ones. One sync serves all partitions.
-// Owned by journal_bus. Thread: any; a thread of its own syncs.
+// The journal of one process: takes appends into memory, writes them to segments, syncs these, removes old ones. One
+// sync serves all partitions.
+// Owned by journal_bus. Thread: any; of its own two threads one writes when much is waiting, one writes and syncs.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include "bus/local/local_bus.hpp"
 #include "bus/local/partition_index.hpp"
 #include "bus/local/recovery.hpp"
+#include "bus/local/tail.hpp"
 
 namespace gantry::bus::local {
 
@@ -65,6 +67,7 @@ class journal {
   const topic_spec& topic(topic_id id) const;
   std::vector<topic_spec> topics() const;
   partition_index* find(partition_id where) const;  // null: there is none
+  const tail& newest() const noexcept { return tail_; }
 
   void add(std::shared_ptr<producer_state> who);
   void remove(const std::shared_ptr<producer_state>& who);
@@ -75,6 +78,7 @@ class journal {
   void leave(std::string_view group);
   void commit(std::string_view group, partition_id where, std::uint64_t next);
 
+  // failed for good, or unavailable while the disk is full.
   result<void> health() const;
 
   // What the journal's own thread does from time to time, now. Errors of sync() are also in health().
@@ -95,7 +99,6 @@ class journal {
   };
   struct active_segment {
     std::shared_ptr<segment> where;
-    file* log = nullptr;
     std::uint64_t size = 0;
     std::uint64_t state_at = 0;
     bool has_records = false;
@@ -108,8 +111,10 @@ class journal {
   // journal.cpp: under mutex_.
   journal_state snapshot() const;
   std::string state_frame(std::uint64_t position, bool clean);
-  result<void> write_state(bool clean);
-  result<void> write(std::string_view bytes);
+  void append_state(bool clean);
+  char* take(std::size_t bytes);
+  result<void> take_turn(std::unique_lock<std::mutex>& lock, producer_state& who, append_group& group);
+  void place(append_group& group, std::int64_t now_us);
   result<void> roll();
   bool assign(append_group& group);  // false, and nothing assigned, when offsets must be reserved first
   static void take_back(append_group& group, std::size_t parts);
@@ -118,10 +123,27 @@ class journal {
   void for_each_partition(const std::function<void(partition_index&)>& visit) const;
   void mark_dirty();
 
+  // write.cpp
+  void run_writer();
+  result<void> write(bool all);
+  result<void> write_for_sync();
+  static result<void> write_piece(const piece& part);
+  void not_written(const error& why);
+
   // sync.cpp
+  struct round {
+    std::vector<sealed_segment> sealed;
+    std::vector<std::shared_ptr<producer_state>> waiting;
+    active_segment active;
+    std::uint64_t target = 0;
+    bool names = false;
+    bool reserving = false;
+  };
   void run();
   void tidy();
-  result<void> sync_files(const std::vector<sealed_segment>& sealed, const active_segment& active, bool names);
+  round begin_round();
+  void put_back(const round& unfinished);
+  result<void> sync_files(const round& of);
   void fail(const error& why);
   void write_indexes();
   result<void> write_index_of(const sealed_segment& part);
@@ -147,6 +169,7 @@ class journal {
   bool positions_dirty_ = false;
 
   mutable std::mutex mutex_;
+  tail tail_;
   active_segment active_;
   std::deque<sealed_segment> sealed_;
   std::vector<std::shared_ptr<producer_state>> producers_;
@@ -156,14 +179,20 @@ class journal {
   bool names_dirty_ = false;
   bool reserving_ = false;
   bool stopping_ = false;
-  std::optional<error> failed_;   // for good
-  std::optional<error> refused_;  // until an append works again
+  std::size_t appends_waiting_ = 0;  // for room in memory
+  bool sync_waits_ = false;          // for its turn to write
+  std::optional<error> failed_;      // for good
+  std::optional<error> refused_;     // until a write works again
   std::condition_variable wake_;
+  std::condition_variable wake_writer_;
+  std::condition_variable written_now_;
   std::condition_variable synced_now_;
 
-  std::mutex sync_mutex_;     // one sync at a time; taken before mutex_
+  std::mutex write_mutex_;    // one write at a time; taken before mutex_
+  std::mutex sync_mutex_;     // one sync at a time; taken before write_mutex_
   std::mutex tidying_mutex_;  // one of index writing and retention at a time; taken before sync_mutex_
   std::thread thread_;
+  std::thread writer_;
 };
 
 }  // namespace gantry::bus::local

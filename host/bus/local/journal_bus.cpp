@@ -113,7 +113,9 @@ class journal_consumer final : public consumer {
     auto plan = (*partition)->plan(from, max_records, max_bytes);
     if (!plan) return std::move(plan).failure();
     if (plan->frames.empty()) return {};
-    if (auto read = read_frames(*plan, **partition, from, std::max<std::size_t>(max_records, 1), out); !read) {
+    if (auto read =
+            read_frames(*plan, **partition, journal_.newest(), from, std::max<std::size_t>(max_records, 1), out);
+        !read) {
       // Retention may have taken the file between the plan and the read.
       if (auto again = (*partition)->plan(from, max_records, max_bytes); !again) return std::move(again).failure();
       return read;
@@ -149,7 +151,9 @@ class journal_consumer final : public consumer {
     if (!plan) return std::move(plan).failure();
     if (plan->frames.empty()) return (*partition)->state().end;
     fetched frame;
-    if (auto read = read_frames(*plan, **partition, 0, std::numeric_limits<std::size_t>::max(), frame); !read)
+    if (auto read =
+            read_frames(*plan, **partition, journal_.newest(), 0, std::numeric_limits<std::size_t>::max(), frame);
+        !read)
       return std::move(read).failure();
     const auto found =
         std::find_if(frame.records.begin(), frame.records.end(), [&](const auto& r) { return r.time_us >= time_us; });

@@ -33,9 +33,9 @@ class journal_bus final : public bus {
   std::unique_ptr<journal> journal_;
 };
 
-// Reads the planned frames into out.bytes and adds their records from `from` on, at most max_records of them.
-// corrupt: a frame fails its check; the text names file and position.
-result<void> read_frames(const frame_plan& plan, const partition_index& partition, std::uint64_t from,
-                         std::size_t max_records, fetched& out);
+// Copies the planned frames into out.bytes, from memory where they are there, and adds their records from `from` on, at
+// most max_records of them. corrupt: a frame fails its check; the text names file and position.
+result<void> read_frames(const frame_plan& plan, const partition_index& partition, const tail& newest,
+                         std::uint64_t from, std::size_t max_records, fetched& out);
 
 }  // namespace gantry::bus::local

@@ -21,6 +21,7 @@ struct local_bus_options {
   std::filesystem::path directory;                // made when it isn't there
   std::chrono::microseconds sync_interval{5000};  // 0: sync as soon as something was appended
   std::uint64_t segment_bytes = 256U << 20;       // a file of the journal is about so large
+  std::size_t memory_bytes = 32U << 20;           // for the newest records; half of it may wait to be written
   const clock* time = &system_clock();            // for append times and retention; outlives the bus
   local::file_system* files = nullptr;            // null: the machine's; outlives the bus
   std::chrono::milliseconds retention_check{30'000};

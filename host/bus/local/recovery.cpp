@@ -54,10 +54,13 @@ class recovery {
   result<void> take(std::size_t i) {
     auto& part = out_.segments[i];
     if (i > 0 && out_.end != part.where->start()) return missing(out_.end, part.where->start());
-    out_.end = part.where->start() + part.size;
-    if (auto index = read_index(files_, *part.where); index && index->log_size == part.size) {
+    // Blocks are written whole, and the cut of the last one may not have outlived a power cut.
+    if (auto index = read_index(files_, *part.where);
+        index && part.size >= index->log_size && part.size - index->log_size < block_bytes) {
+      if (auto cut = end_at(part, index->log_size); !cut) return cut;
       part.indexed = true;
       part.state_at = index->state_at;
+      out_.end = part.where->start() + part.size;
       for (const auto& summary : index->sections) part.sections.push_back({summary, nullptr});
       return {};
     }
@@ -69,14 +72,23 @@ class recovery {
     if (found->end != expected || found->end == 0)
       if (auto cut = cut_tail(i, found->end); !cut) return cut;
     if (found->end == 0) return {};  // the cut took the whole segment
+    if (auto cut = end_at(part, found->end); !cut) return cut;
     if (auto synced = (*log)->fdatasync(); !synced) return synced;
     out_.end = part.where->start() + found->end;
-    part.size = found->end;
     part.state_at = found->state_at;
     for (auto& [where, section] : found->sections) part.sections.push_back(std::move(section));
     newest_ = std::move(*found);
     newest_of_ = part.where.get();
     return {};
+  }
+
+  // Takes away what stands behind the last frame.
+  static result<void> end_at(recovered_segment& part, std::uint64_t size) {
+    if (part.size == size) return {};
+    auto log = part.where->log();
+    if (!log) return std::move(log).failure();
+    part.size = size;
+    return (*log)->truncate(size);
   }
 
   // Reads a segment's frames up to the first that isn't sound.
@@ -144,11 +156,7 @@ class recovery {
       out_.segments.pop_back();
     }
     out_.end = position;
-    if (auto synced_names = files_.sync_directory(directory_); !synced_names) return synced_names;
-    if (end == 0) return {};
-    auto log = out_.segments[i].where->log();
-    if (!log) return std::move(log).failure();
-    return (*log)->truncate(end);
+    return files_.sync_directory(directory_);
   }
 
   result<void> check_newest() {

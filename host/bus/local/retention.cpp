@@ -19,12 +19,14 @@ void journal::retain() {
   {
     // The new starts must be durable before the files are gone; else a restart would skip records in silence.
     const std::scoped_lock lock(mutex_);
-    if (failed_ || !write_state(false)) {
-      sealed_.insert(sealed_.begin(), dropped.begin(), dropped.end());
-      return;
-    }
+    if (failed_) return;
+    append_state(false);
   }
-  if (!sync()) return;
+  if (!sync()) {
+    const std::scoped_lock lock(mutex_);
+    sealed_.insert(sealed_.begin(), dropped.begin(), dropped.end());
+    return;
+  }
   for (const auto& part : dropped) {
     // What can't be removed now is below every start, and goes after the next start.
     static_cast<void>(files_.unlink(part.where->index_path()));

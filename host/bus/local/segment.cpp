@@ -79,6 +79,26 @@ segment::segment(file_system& files, const std::filesystem::path& directory, std
       log_(std::move(log)),
       opened_(log_.get()) {}
 
+result<std::shared_ptr<segment>> segment::create(file_system& files, const std::filesystem::path& directory,
+                                                 std::uint64_t start) {
+  const auto path = directory / segment_name(start);
+  auto log = files.open(path, open_mode::create);
+  if (!log) return std::move(log).failure();
+  auto made = std::make_shared<segment>(files, directory, start, std::move(*log));
+  // Without it writes go through the page cache: slower, and no reason to refuse an append.
+  if (auto direct = files.open(path, open_mode::direct)) made->direct_ = std::move(*direct);
+  return made;
+}
+
+result<void> segment::write(std::string_view blocks, std::uint64_t at) {
+  return write_blocks(direct_ ? *direct_ : *log_, *log_, blocks, at);
+}
+
+result<void> segment::finish(std::uint64_t size) {
+  direct_.reset();
+  return log_->truncate(size);
+}
+
 result<file*> segment::log() {
   if (file* opened = opened_.load(std::memory_order_acquire)) return opened;
   const std::scoped_lock lock(opening_);

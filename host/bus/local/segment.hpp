@@ -56,10 +56,19 @@ class segment {
   // `log` is null when the file is to be opened at the first read.
   segment(file_system& files, const std::filesystem::path& directory, std::uint64_t start, std::unique_ptr<file> log);
 
+  // Makes the file, or empties it, and opens it for writing too.
+  static result<std::shared_ptr<segment>> create(file_system& files, const std::filesystem::path& directory,
+                                                 std::uint64_t start);
+
   std::uint64_t start() const noexcept { return start_; }
   const std::filesystem::path& path() const noexcept { return path_; }
   const std::filesystem::path& index_path() const noexcept { return index_path_; }
   result<file*> log();
+
+  // Writes whole blocks to a segment that was created here and isn't finished. Thread: one at a time, also finish.
+  result<void> write(std::string_view blocks, std::uint64_t at);
+  // The file ends at `size`; nothing is written any more.
+  result<void> finish(std::uint64_t size);
 
  private:
   file_system& files_;
@@ -69,6 +78,7 @@ class segment {
   std::mutex opening_;
   std::unique_ptr<file> log_;
   std::atomic<file*> opened_;
+  std::unique_ptr<file> direct_;  // while it is written to, if the system gives one
 };
 
 std::string segment_name(std::uint64_t start);

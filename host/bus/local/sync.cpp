@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds after_a_sync{50};
 constexpr std::chrono::milliseconds when_idle{1000};
+constexpr std::chrono::milliseconds when_full{500};
 
 }  // namespace
 
@@ -23,7 +24,9 @@ void journal::run() {
     const bool work = dirty_;
     if (work) {
       // What is appended meanwhile shares this sync. After a pause there is nothing to wait for.
-      wake_.wait_until(lock, synced_at + options_.sync_interval, [&] { return stopping_; });
+      const auto pause =
+          refused_ ? std::max<std::chrono::microseconds>(options_.sync_interval, when_full) : options_.sync_interval;
+      wake_.wait_until(lock, synced_at + pause, [&] { return stopping_; });
       synced_at = clock::now();
     }
     lock.unlock();
@@ -32,6 +35,7 @@ void journal::run() {
       tidied_at = clock::now();
       tidy();
     }
+    if (!work) tail_.shrink();
     if (clock::now() - retained_at >= options_.retention_check) {
       retained_at = clock::now();
       retain();
@@ -48,12 +52,6 @@ void journal::tidy() {
 
 result<void> journal::sync() {
   const std::scoped_lock turn(sync_mutex_);
-  std::vector<sealed_segment> sealed;
-  std::vector<std::shared_ptr<producer_state>> waiting;
-  active_segment active;
-  std::uint64_t target = 0;
-  bool names = false;
-  bool reserving = false;
   {
     std::unique_lock lock(mutex_);
     if (failed_) {
@@ -64,34 +62,30 @@ result<void> journal::sync() {
       return why;
     }
     if (!dirty_) return {};
-    dirty_ = false;
-    target = end();
-    active = active_;
-    std::copy_if(sealed_.begin(), sealed_.end(), std::back_inserter(sealed), [](const auto& s) { return !s.synced; });
-    names = std::exchange(names_dirty_, false);
-    reserving = std::exchange(reserving_, false);
-    if (reserving) for_each_partition([](auto& p) { p.reserved_syncing = p.reserved; });
-    for (const auto& producer : producers_) {
-      if (!producer->written) continue;
-      producer->syncing = std::exchange(producer->written, std::nullopt);
-      waiting.push_back(producer);
-    }
   }
-  if (auto done = sync_files(sealed, active, names); !done) {
+  const auto now = begin_round();
+  if (auto stored = write_for_sync(); !stored) {
+    if (stored.failure().code == errc::unavailable)
+      put_back(now);
+    else
+      fail(stored.failure());
+    return stored;
+  }
+  if (auto done = sync_files(now); !done) {
     fail({errc::io, "the journal can't be synced, so nothing more is taken; restart after the disk is repaired: " +
                         done.failure().text});
     return done;
   }
   {
     const std::scoped_lock lock(mutex_);
-    synced_ = target;
+    synced_ = now.target;
     for (auto& known : sealed_)
-      known.synced = known.synced ||
-                     std::any_of(sealed.begin(), sealed.end(), [&](const auto& s) { return s.where == known.where; });
-    if (reserving) for_each_partition([](auto& p) { p.reserved_durably = p.reserved_syncing; });
+      known.synced = known.synced || std::any_of(now.sealed.begin(), now.sealed.end(),
+                                                 [&](const auto& s) { return s.where == known.where; });
+    if (now.reserving) for_each_partition([](auto& p) { p.reserved_durably = p.reserved_syncing; });
   }
   synced_now_.notify_all();
-  for (const auto& producer : waiting) {
+  for (const auto& producer : now.waiting) {
     const std::scoped_lock call(producer->mutex);
     // Only this function changes `syncing`, one call at a time.
     const auto tickets = std::exchange(producer->syncing, std::nullopt);
@@ -100,14 +94,48 @@ result<void> journal::sync() {
   return {};
 }
 
-result<void> journal::sync_files(const std::vector<sealed_segment>& sealed, const active_segment& active, bool names) {
-  for (const auto& part : sealed) {
+// Notes what the sync that begins now will cover.
+journal::round journal::begin_round() {
+  round out;
+  const std::scoped_lock lock(mutex_);
+  dirty_ = false;
+  out.target = end();
+  out.active = active_;
+  std::copy_if(sealed_.begin(), sealed_.end(), std::back_inserter(out.sealed), [](const auto& s) { return !s.synced; });
+  out.names = std::exchange(names_dirty_, false);
+  out.reserving = std::exchange(reserving_, false);
+  if (out.reserving) for_each_partition([](auto& p) { p.reserved_syncing = p.reserved; });
+  for (const auto& producer : producers_) {
+    if (!producer->written) continue;
+    producer->syncing = std::exchange(producer->written, std::nullopt);
+    out.waiting.push_back(producer);
+  }
+  return out;
+}
+
+// The disk is full: a later round covers it all.
+void journal::put_back(const round& unfinished) {
+  const std::scoped_lock lock(mutex_);
+  dirty_ = true;
+  names_dirty_ = names_dirty_ || unfinished.names;
+  reserving_ = reserving_ || unfinished.reserving;
+  for (const auto& producer : unfinished.waiting) {
+    const auto tickets = std::exchange(producer->syncing, std::nullopt);
+    if (!producer->written) producer->written = tickets;
+    producer->written->first = tickets->first;
+  }
+}
+
+result<void> journal::sync_files(const round& of) {
+  for (const auto& part : of.sealed) {
     auto log = part.where->log();
     if (!log) return std::move(log).failure();
     if (auto synced = (*log)->fdatasync(); !synced) return synced;
   }
-  if (auto synced = active.log->fdatasync(); !synced) return synced;
-  return names ? files_.sync_directory(options_.directory) : result<void>();
+  auto log = of.active.where->log();
+  if (!log) return std::move(log).failure();
+  if (auto synced = (*log)->fdatasync(); !synced) return synced;
+  return of.names ? files_.sync_directory(options_.directory) : result<void>();
 }
 
 // The kernel may have dropped what it couldn't write and call the pages clean: a second fsync that succeeds would
@@ -161,16 +189,18 @@ result<void> journal::write_index_of(const sealed_segment& part) {
 
 // Tells a later start how far the journal was synced, when no further append does.
 void journal::write_mark() {
-  const std::scoped_lock lock(mutex_);
-  if (failed_ || dirty_ || marked_ == synced_) return;
-  frame_header header;
-  header.kind = frame_kind::mark;
-  header.length = sizeof header;
-  header.position = end();
-  header.synced = synced_;
-  std::string bytes(sizeof header, '\0');
-  put_header(header, bytes.data());
-  if (write(bytes)) marked_ = synced_;  // needs no sync of its own
+  {
+    const std::scoped_lock lock(mutex_);
+    if (failed_ || dirty_ || marked_ == synced_) return;
+    frame_header header;
+    header.kind = frame_kind::mark;
+    header.length = sizeof header;
+    header.position = end();
+    header.synced = synced_;
+    put_header(header, take(sizeof header));
+    marked_ = synced_;
+  }
+  static_cast<void>(write(true));  // needs no sync of its own
 }
 
 void journal::write_positions() {
@@ -179,9 +209,7 @@ void journal::write_positions() {
     if (!std::exchange(positions_dirty_, false)) return;
   }
   const std::scoped_lock lock(mutex_);
-  if (failed_ || write_state(false)) return;
-  const std::scoped_lock groups_lock(groups_mutex_);
-  positions_dirty_ = true;
+  if (!failed_) append_state(false);
 }
 
 }  // namespace gantry::bus::local

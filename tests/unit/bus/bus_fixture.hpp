@@ -180,7 +180,11 @@ class bus_fixture {
   heard_producer acks;
   heard_consumer heard;
   // The journal's thread syncs at its own time too; an hour is longer than any test.
-  local_bus_options options{"journal", std::chrono::hours{1}, 0, &time, &files, std::chrono::hours{1}};
+  local_bus_options options{.directory = "journal",
+                            .sync_interval = std::chrono::hours{1},
+                            .time = &time,
+                            .files = &files,
+                            .retention_check = std::chrono::hours{1}};
   std::unique_ptr<journal_bus> bus;
   std::unique_ptr<class producer> producer;
   std::unique_ptr<class consumer> consumer;

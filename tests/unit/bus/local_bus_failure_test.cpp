@@ -32,35 +32,96 @@ TEST_F(LocalBusFailureTest, AFailedSyncIsNotRetriedAndTheProducersHearOfIt) {
   EXPECT_EQ(bodies(), texts{"a"});
 }
 
-TEST_F(LocalBusFailureTest, AFullDiskRefusesAndRecovers) {
+TEST_F(LocalBusFailureTest, AFailedWriteFailsTheFirstTicketThatIsNotStoredAndAllLaterOnes) {
   open_with_topic();
   ASSERT_TRUE(append({"a"}));
-  files.set_free_bytes(50);
-  const auto refused = append({"b"});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.failure().code, errc::unavailable);
-  EXPECT_EQ(bus->health().failure().code, errc::unavailable);
   sync();
+  ASSERT_TRUE(append({"b"}));
+  ASSERT_TRUE(append({"c"}));
+  files.fail_writes(true);
+  EXPECT_FALSE(bus->sync());
+  EXPECT_EQ(acks.failure().first, 2U);
   EXPECT_EQ(acks.acknowledged_ticket(), 1U);
+  files.fail_writes(false);
+  EXPECT_EQ(bus->health().failure().code, errc::io);
+  EXPECT_EQ(append({"d"}).failure().code, errc::io);
+  EXPECT_FALSE(bus->open_producer(acks));
+  EXPECT_FALSE(bus->open_topic({.name = "other"}));
+}
+
+TEST_F(LocalBusFailureTest, AConsumerThatReadAheadOfAFailedWriteSkipsNothingAndRepeatsNothing) {
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}));
+  sync();
+  ASSERT_TRUE(append({"b", "c"}));
+  EXPECT_EQ(read().back(), (read_back{2, "c"}));
+  files.fail_writes(true);
+  EXPECT_FALSE(bus->sync());
+  EXPECT_EQ(bodies(), (texts{"a", "b", "c"}));
+  files.fail_writes(false);
+  power_cut();
+  open_with_topic();
+  EXPECT_EQ(bodies(), texts{"a"});
+  EXPECT_EQ(reader().lag({topic, 0}, 3), 0U);
+  ASSERT_TRUE(append({"b again"}));
+  const auto ahead = read(3);
+  ASSERT_EQ(ahead.size(), 1U);
+  EXPECT_EQ(ahead[0].body, "b again");
+}
+
+TEST_F(LocalBusFailureTest, AFullDiskRefusesMoreKeepsWhatItTookAndRecovers) {
+  const std::string large(9000, 'b');
+  open_with_topic();
+  ASSERT_TRUE(append({"a"}));
+  sync();
+  files.set_free_bytes(5000);
+  ASSERT_TRUE(append({large}));
+  EXPECT_EQ(bus->sync().failure().code, errc::unavailable);
+  EXPECT_EQ(bus->health().failure().code, errc::unavailable);
+  EXPECT_EQ(acks.acknowledged_ticket(), 1U);
+  EXPECT_EQ(acks.failure().first, 0U);
+  EXPECT_EQ(bodies(), (texts{"a", large}));
+  EXPECT_EQ(append({"refused"}).failure().code, errc::unavailable);
+  produce();
+  EXPECT_EQ(append({"refused too"}).failure().code, errc::unavailable);
   files.set_free_bytes(std::nullopt);
   produce();
   ASSERT_TRUE(append({"c"}));
   EXPECT_TRUE(bus->health());
-  EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, "c"}}));
-  reopen();
-  EXPECT_EQ(bodies(), (texts{"a", "c"}));
+  EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, large}, {2, "c"}}));
+  sync();
+  power_cut();
+  open_with_topic();
+  EXPECT_EQ(bodies(), (texts{"a", large, "c"}));
+}
+
+TEST_F(LocalBusFailureTest, WhatAFullDiskHeldUpIsAcknowledgedWhenThereIsSpace) {
+  open_with_topic();
+  files.set_free_bytes(0);
+  ASSERT_TRUE(append({std::string(5000, 'a')}));
+  ASSERT_TRUE(append({"b"}));
+  EXPECT_FALSE(bus->sync());
+  EXPECT_FALSE(bus->sync());
+  EXPECT_EQ(acks.acknowledged_ticket(), 0U);
+  files.set_free_bytes(std::nullopt);
+  sync();
+  EXPECT_EQ(acks.acknowledged_ticket(), 2U);
+  EXPECT_TRUE(bus->health());
+  ASSERT_TRUE(append({"c"}));
 }
 
 TEST_F(LocalBusFailureTest, AFullDiskAtANewSegmentRecoversToo) {
   options.segment_bytes = 4096;
   open_with_topic();
-  files.set_free_bytes(6000);
+  files.set_free_bytes(9000);
   texts stored;
   while (true) {
     const std::string body = std::to_string(stored.size()) + std::string(900, '.');
     if (!append({body})) break;
     stored.push_back(body);
+    static_cast<void>(bus->sync());
   }
+  EXPECT_GT(files.names(".log").size(), 1U);
   for (int i = 0; i < 5; ++i) {
     produce();
     EXPECT_FALSE(append({std::string(900, 'x')}));
@@ -74,6 +135,16 @@ TEST_F(LocalBusFailureTest, AFullDiskAtANewSegmentRecoversToo) {
   power_cut();
   open_with_topic();
   EXPECT_EQ(bodies(), stored);
+}
+
+TEST_F(LocalBusFailureTest, AProducerThatWaitsForRoomHearsOfAFullDisk) {
+  options.memory_bytes = 0;
+  open_with_topic();
+  files.set_free_bytes(0);
+  result<void> taken;
+  for (int i = 0; i < 3 && taken; ++i) taken = append({std::string(5000, 'x')});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.failure().code, errc::unavailable);
 }
 
 TEST_F(LocalBusFailureTest, ShortWritesAreCompleted) {

@@ -1,6 +1,8 @@
 // What goes in comes out: topics, positions, groups, restarts.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "bus_fixture.hpp"
 
 namespace gantry::bus::local::testing {
@@ -150,6 +152,64 @@ TEST_F(LocalBusTest, ReadsAcrossSegmentsAlsoFromIndexFiles) {
   EXPECT_EQ(bodies(150), texts(all.begin() + 150, all.end()));
   EXPECT_EQ(reader().lag({topic, 0}, 20), 180U);
   EXPECT_EQ(*reader().offset_at({topic, 0}, 33), 33U);
+}
+
+TEST_F(LocalBusTest, ReadsFromMemoryWhatIsStillBeingWritten) {
+  open_with_topic();
+  files.hold_writes();
+  ASSERT_TRUE(append({"a", "b"}));
+  std::thread syncing([&] { EXPECT_TRUE(bus->sync()); });
+  files.wait_for_a_held_write();
+  ASSERT_TRUE(append({"c"}));
+  EXPECT_EQ(bodies(), (texts{"a", "b", "c"}));
+  EXPECT_EQ(acks.acknowledged_ticket(), 0U);
+  files.let_writes_go();
+  syncing.join();
+  EXPECT_EQ(acks.acknowledged_ticket(), 1U);
+  sync();
+  EXPECT_EQ(acks.acknowledged_ticket(), 2U);
+  reopen();
+  EXPECT_EQ(bodies(), (texts{"a", "b", "c"}));
+}
+
+TEST_F(LocalBusTest, MoreThanMemoryHoldsIsWrittenBeforeItsSyncAndReadFromBoth) {
+  options.memory_bytes = 128 << 10;
+  open_with_topic(2);
+  texts all;
+  for (int i = 0; i < 500; ++i) {
+    all.push_back(std::to_string(i) + std::string(1000, '.'));
+    ASSERT_TRUE(append({all.back()}));
+    ASSERT_TRUE(append({"other"}, 1));
+  }
+  EXPECT_EQ(acks.acknowledged_ticket(), 0U);
+  EXPECT_GT(files.size(files.names(".log").back()), 300'000U);
+  EXPECT_EQ(bodies(), all);
+  EXPECT_EQ(bodies(100), texts(all.begin() + 100, all.end()));
+  EXPECT_EQ(bodies(499), texts{all.back()});
+  sync();
+  EXPECT_EQ(bodies(), all);
+  reopen(2);
+  EXPECT_EQ(bodies(), all);
+}
+
+TEST_F(LocalBusTest, WritesTheAppendsOfASyncInOneGo) {
+  open_with_topic();
+  sync();
+  const auto before = files.writes();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(append({std::string(1000, 'x')}));
+  EXPECT_EQ(files.writes(), before);
+  sync();
+  EXPECT_EQ(files.writes(), before + 1);
+}
+
+TEST_F(LocalBusTest, TakesRecordsLargerThanItsMemory) {
+  options.memory_bytes = 0;
+  open_with_topic();
+  const texts all{std::string(900'000, 'a'), "b", std::string(500'000, 'c')};
+  for (const auto& body : all) ASSERT_TRUE(append({body}));
+  EXPECT_EQ(bodies(), all);
+  reopen();
+  EXPECT_EQ(bodies(), all);
 }
 
 TEST_F(LocalBusTest, RefusesAnotherNumberOfPartitions) {

@@ -7,11 +7,21 @@ namespace gantry::bus::local::testing {
 
 class memory_files::open_file final : public file {
  public:
-  open_file(memory_files& of, std::shared_ptr<content> what) : of_(of), what_(std::move(what)), power_(of.power_) {}
+  open_file(memory_files& of, std::shared_ptr<content> what, open_mode mode)
+      : of_(of), what_(std::move(what)), power_(of.power_), direct_(mode == open_mode::direct) {}
 
   result<std::size_t> pwrite(std::string_view bytes, std::uint64_t at) override {
-    const std::scoped_lock lock(of_.mutex_);
+    std::unique_lock lock(of_.mutex_);
+    ++of_.held_writes_;
+    of_.holding_.notify_all();
+    of_.holding_.wait(lock, [&] { return !of_.hold_writes_; });
+    --of_.held_writes_;
     if (power_ != of_.power_) return off();
+    if (of_.writes_fail_) return error{errc::io, "the test's disk can't write"};
+    if (direct_ && (at % block_bytes != 0 || bytes.size() % block_bytes != 0 ||
+                    reinterpret_cast<std::uintptr_t>(bytes.data()) % block_bytes != 0))
+      return error{errc::io, "a direct write that isn't whole blocks"};
+    ++of_.writes_;
     bytes = bytes.substr(0, of_.longest_write_);
     const std::uint64_t grows = at + bytes.size() > what_->now.size() ? at + bytes.size() - what_->now.size() : 0;
     if (of_.free_bytes_ && grows > *of_.free_bytes_) {
@@ -33,11 +43,12 @@ class memory_files::open_file final : public file {
     return bytes;
   }
 
+  void prefetch(std::uint64_t, std::uint64_t) override {}
+
   result<void> fdatasync() override {
     const std::scoped_lock lock(of_.mutex_);
     if (power_ != of_.power_) return off();
     if (of_.syncs_fail_) return error{errc::io, "the test's disk can't sync"};
-    ++of_.syncs_;
     what_->durable = what_->now;
     return {};
   }
@@ -56,6 +67,7 @@ class memory_files::open_file final : public file {
   memory_files& of_;
   std::shared_ptr<content> what_;
   std::uint64_t power_;
+  bool direct_;
 };
 
 class memory_files::held_lock final : public directory_lock {
@@ -72,9 +84,15 @@ void memory_files::cut_power(std::size_t kept) {
   ++power_;
   now_ = durable_;
   for (auto& [name, what] : now_) {
-    const std::size_t before = what->durable.size();
-    if (what->now.size() > before) what->durable.append(what->now, before, kept);
-    what->now = what->durable;
+    // What changed begins at the first byte that differs: a block that was filled further, or the end.
+    const auto& now = what->now;
+    auto& durable = what->durable;
+    const auto same = std::mismatch(now.begin(), now.end(), durable.begin(), durable.end()).first;
+    const auto from = static_cast<std::size_t>(same - now.begin());
+    const std::string survives = now.substr(from, kept);
+    durable.resize(std::max(durable.size(), from + survives.size()));
+    durable.replace(from, survives.size(), survives);
+    what->now = durable;
   }
   locked_ = std::make_shared<bool>(false);
 }
@@ -82,6 +100,34 @@ void memory_files::cut_power(std::size_t kept) {
 void memory_files::fail_syncs(bool yes) {
   const std::scoped_lock lock(mutex_);
   syncs_fail_ = yes;
+}
+
+void memory_files::fail_writes(bool yes) {
+  const std::scoped_lock lock(mutex_);
+  writes_fail_ = yes;
+}
+
+void memory_files::hold_writes() {
+  const std::scoped_lock lock(mutex_);
+  hold_writes_ = true;
+}
+
+void memory_files::wait_for_a_held_write() {
+  std::unique_lock lock(mutex_);
+  holding_.wait(lock, [&] { return held_writes_ != 0; });
+}
+
+void memory_files::let_writes_go() {
+  const std::scoped_lock lock(mutex_);
+  hold_writes_ = false;
+  holding_.notify_all();
+}
+
+void memory_files::pad(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  auto& what = *now_.at(name);
+  what.now.resize((what.now.size() + block_bytes - 1) / block_bytes * block_bytes);
+  what.durable = what.now;
 }
 
 void memory_files::set_free_bytes(std::optional<std::uint64_t> bytes) {
@@ -114,9 +160,9 @@ std::uint64_t memory_files::size(const std::string& name) const {
   return now_.at(name)->now.size();
 }
 
-std::size_t memory_files::syncs() const {
+std::size_t memory_files::writes() const {
   const std::scoped_lock lock(mutex_);
-  return syncs_;
+  return writes_;
 }
 
 result<std::unique_ptr<file>> memory_files::open(const std::filesystem::path& path, open_mode mode) {
@@ -126,7 +172,7 @@ result<std::unique_ptr<file>> memory_files::open(const std::filesystem::path& pa
     now_[name] = std::make_shared<content>();
   else if (!now_.contains(name))
     return error{errc::not_found, path.string() + " is not there"};
-  return std::unique_ptr<file>(std::make_unique<open_file>(*this, now_[name]));
+  return std::unique_ptr<file>(std::make_unique<open_file>(*this, now_[name], mode));
 }
 
 result<void> memory_files::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
