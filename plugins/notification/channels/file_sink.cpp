@@ -52,6 +52,40 @@ std::string shard(std::string_view id, std::size_t from, std::size_t size) {
   return plain.substr(from, size);
 }
 
+// The file gets its name when it is complete: one change of the folder. False where the file system has no such files, or
+// when one of this name is there already, from an earlier run of the job.
+bool write_nameless(const std::string& folder, const std::string& path, std::string_view content) {
+  const int fd = ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644);
+  if (fd < 0) return false;
+  const descriptor file(fd);
+  write_all(file.get(), content, path);
+  const std::string nameless = "/proc/self/fd/" + std::to_string(file.get());
+  return ::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+void write_and_rename(const std::string& folder, const std::string& path, std::string_view content) {
+  // Two runs of one job, should a lease be lost, must not write into one file.
+  const std::string temporary = path + "." + std::to_string(::gettid()) + ".tmp";
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+  int fd = ::open(temporary.c_str(), flags, 0644);
+  if (fd < 0 && errno == ENOENT) {
+    // Somebody tidied up: the folder that was known to exist is gone.
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    fd = ::open(temporary.c_str(), flags, 0644);
+  }
+  if (fd < 0) fail("can't create", temporary, errno);
+  descriptor file(fd);
+  try {
+    write_all(file.get(), content, temporary);
+    if (::close(file.release()) != 0) fail("can't write", temporary, errno);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("can't rename to", path, errno);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
 }  // namespace
 
 file_sink::file_sink(std::string directory, std::string extension)
@@ -78,27 +112,8 @@ void file_sink::make_folder(const std::string& folder) {
 void file_sink::write(std::string_view id, std::string_view content) {
   const std::string path = path_of(id);
   const std::string folder = path.substr(0, path.rfind('/'));
-  // Two runs of one job, should a lease be lost, must not write into one file.
-  const std::string temporary = path + "." + std::to_string(::gettid()) + ".tmp";
-  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
   make_folder(folder);
-  int fd = ::open(temporary.c_str(), flags, 0644);
-  if (fd < 0 && errno == ENOENT) {
-    // Somebody tidied up: the folder that was known to exist is gone.
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    fd = ::open(temporary.c_str(), flags, 0644);
-  }
-  if (fd < 0) fail("can't create", temporary, errno);
-  descriptor file(fd);
-  try {
-    write_all(file.get(), content, temporary);
-    if (::close(file.release()) != 0) fail("can't write", temporary, errno);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("can't rename to", path, errno);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  if (!write_nameless(folder, path, content)) write_and_rename(folder, path, content);
 }
 
 mail mail_of(const outgoing& message, const mailbox& from) {
