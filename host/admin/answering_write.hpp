@@ -16,6 +16,7 @@ class answering_write : public runtime::write {
   explicit answering_write(http::responder&& out) : out_(std::move(out)) {}
 
   gantry_status run(gantry_tx& tx) final;
+  bool changes_lane() const final { return true; }
   void finished(bool committed, gantry_status status, std::string_view text) final;
 
   // Gives the write to the lane; answers 503 when it takes none.

@@ -24,7 +24,7 @@ namespace gantry::outbox {
 
 // The outbox table, to be created with the runtime's other tables.
 inline constexpr std::string_view schema =
-    "CREATE TABLE IF NOT EXISTS gantry_outbox (id INTEGER PRIMARY KEY, source TEXT NOT NULL, bytes BLOB NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS gantry_outbox (id {key}, source TEXT NOT NULL, bytes BYTEA NOT NULL);";
 
 class relay final : public bus::producer_events {
  public:

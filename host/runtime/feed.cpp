@@ -133,7 +133,6 @@ void feed::taken(std::size_t count, bool saved) {
   if (saved) {
     saved_next_ = next_;
     unsaved_ = 0;
-    consumer_.committed(where, next_);
   } else {
     unsaved_ += count;
   }

@@ -21,8 +21,8 @@ namespace gantry::runtime {
 //   replay_end  per partition: below it events are handled again, and emit nothing
 //   sources     the last sequence seen of each source: lines of "<sequence> <source>"
 inline constexpr std::string_view feed_schema =
-    "CREATE TABLE IF NOT EXISTS gantry_position (bus TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL,"
-    " next INTEGER NOT NULL, epoch INTEGER NOT NULL, replay_end INTEGER NOT NULL, sources TEXT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS gantry_position (bus TEXT NOT NULL, topic TEXT NOT NULL, part BIGINT NOT NULL,"
+    " next BIGINT NOT NULL, epoch BIGINT NOT NULL, replay_end BIGINT NOT NULL, sources TEXT NOT NULL,"
     " PRIMARY KEY (bus, topic, part));";
 
 class feed {
@@ -46,7 +46,8 @@ class feed {
   bool is_new(const bus::record& r);
   // Writes the position behind `count` records, as a compare-and-set: CONFLICT says that somebody else has moved it.
   gantry_status save(store::session& session, std::size_t count);
-  // The batch has committed (or, unsaved, had nothing to keep).
+  // The batch has committed (or, unsaved, had nothing to keep). The bus is not told: that has to wait for the commit to be
+  // durable.
   void taken(std::size_t count, bool saved);
   // Sets the position, under a new epoch: what was fetched is dropped.
   gantry_status rewind(store::session& session, std::uint64_t next, std::uint64_t replay_end, bool forget_sources);

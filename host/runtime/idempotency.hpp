@@ -20,8 +20,8 @@
 namespace gantry::runtime {
 
 inline constexpr std::string_view idempotency_schema =
-    "CREATE TABLE IF NOT EXISTS gantry_idempotency (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, keys BLOB NOT NULL,"
-    " replies BLOB NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS gantry_idempotency (id {key}, hour BIGINT NOT NULL, keys BYTEA NOT NULL,"
+    " replies BYTEA NOT NULL);";
 
 struct idempotency_key {
   std::uint64_t high = 0;  // of the principal, the method, the path and the key

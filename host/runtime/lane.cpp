@@ -10,6 +10,7 @@
 #include "runtime/text.hpp"
 #include "runtime/values.hpp"
 #include "runtime/watch.hpp"
+#include "store/dialect.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -24,6 +25,7 @@ constexpr std::int64_t longest_fetch_pause_us = 200'000;
 constexpr std::size_t reruns_alone = 3;  // of a single event or write, before it is to blame
 constexpr std::size_t longest_error = 4096;
 constexpr std::uint64_t unsaved_max = 1000;
+constexpr std::size_t unsettled_max = 4;  // commits that wait for their sync
 
 constexpr std::string_view meta_schema =
     "CREATE TABLE IF NOT EXISTS gantry_meta (name TEXT PRIMARY KEY, content TEXT NOT NULL);";
@@ -60,11 +62,15 @@ result<void> lane::open(const std::string& source_prefix) {
   for (const auto part : {meta_schema, outbox::schema, feed_schema, idempotency_schema, parking_schema,
                           id_window_schema, job_schema})
     schema.append(part);
-  if (s.begin() != GANTRY_OK) return failed("opening the runtime's tables");
-  if (s.script(schema) != GANTRY_OK) {
+  schema = store::for_driver(std::move(schema), store_.driver());
+  // Hosts that share a store may create the tables at the same time: one of them is told to try again.
+  for (int attempt = 1;; ++attempt) {
+    auto status = s.begin();
+    if (status == GANTRY_OK) status = s.script(schema);
+    if (status == GANTRY_OK) break;
     const auto why = failed("creating the runtime's tables");
     s.rollback();
-    return why;
+    if ((status != GANTRY_RETRY && status != GANTRY_CONFLICT) || attempt == 5) return why;
   }
 
   const auto meta = [&](std::string_view name) {
@@ -180,17 +186,20 @@ void lane::close() {
   {
     // The bus may have scheduled it once more; such a run sees that the lane has ended.
     const std::lock_guard running(run_mutex_);
-    if (session_) maintain();
+    if (session_) {
+      make_durable();
+      maintain();
+    }
     feeds_ready_ = false;
     consumer_.reset();
     feeds_.clear();
     relay_.reset();
+    session_.reset();  // waits for a sync under way, which schedules the lane
   }
   // Nobody is left who could schedule it again.
   workers_.quiesce(*this);
   for (auto& w : queue_) w->finished(false, GANTRY_UNAVAILABLE, owner_.id() + " has stopped");
   queue_.clear();
-  session_.reset();
 }
 
 bool lane::enqueue(std::unique_ptr<write>& w, std::string& why) {
@@ -239,7 +248,7 @@ void lane::tick() {
 
 bool lane::idle() const {
   const std::lock_guard lock(queue_mutex_);
-  return queue_.empty() && !busy_ && (!relay_ || (relay_->current() && relay_->pending_bytes() == 0));
+  return queue_.empty() && !busy_ && unsettled_count_ == 0 && (!relay_ || (relay_->current() && relay_->pending_bytes() == 0));
 }
 
 void lane::assigned(bus::partition_id) {}
@@ -276,22 +285,29 @@ void lane::run() {
       return;
     }
   }
-  if (relay_->wants_catch_up()) {
+  settle();
+  if (relay_->wants_catch_up() && make_durable()) {
     relay_->catch_up(*session_);
     if (relay_->wants_catch_up()) workers_.schedule(*this);
   }
   wheel_.acknowledged(relay_->acknowledged_through(), timer_now());
+  bool waiting = false;
   if (now >= blocked_until_us_) {
     fire_timers();
     take_writes();
     const bool more = take_events();
     if (!taken_.empty() || !writes_.empty()) handle_batch();
-    bool waiting = more;
+    waiting = more;
     if (!waiting) {
       const std::lock_guard lock(queue_mutex_);
       waiting = !queue_.empty();
     }
     if (waiting) workers_.schedule(*this);
+  }
+  if (!waiting || unsettled_.size() >= unsettled_max) {
+    make_durable();
+  } else if (!unsettled_.empty()) {
+    session_->sync_later([this] { workers_.schedule(*this); });
   }
   if (timers_wait_) note_caught_up();
   if (now - last_maintenance_us_ >= maintenance_us) {
@@ -489,7 +505,8 @@ lane::attempt_end lane::attempt(failure& what) {
     what.text = s.error_text();
     what.status = status;
     s.rollback();
-    if (status == GANTRY_RETRY) return attempt_end::rerun;
+    // A conflict: another host had the number of a row first.
+    if (status == GANTRY_RETRY || status == GANTRY_CONFLICT) return attempt_end::rerun;
     return status == GANTRY_UNAVAILABLE ? attempt_end::refused : attempt_end::broken;
   };
   if (const auto status = s.begin(); status != GANTRY_OK)
@@ -507,14 +524,17 @@ lane::attempt_end lane::attempt(failure& what) {
   if (const auto status = drop_seen_ids(); status != GANTRY_OK) return gave_up(status);
   if (const auto status = run_events(what); status != GANTRY_OK) {
     if (what.store) return gave_up(status);
-    // A store that can't go on is not the event's fault.
-    if (const auto alive = s.savepoint(); alive == GANTRY_UNAVAILABLE || alive == GANTRY_FAILED) return gave_up(alive);
+    // A store that can't go on, or has ended the transaction, is not the event's fault.
+    if (const auto alive = s.savepoint(); alive == GANTRY_UNAVAILABLE || alive == GANTRY_FAILED || alive == GANTRY_RETRY)
+      return gave_up(alive);
     s.rollback();
     return attempt_end::event_failed;
   }
   if (const auto status = run_writes(); status != GANTRY_OK) return gave_up(status);
   if (const auto status = finish_rows(); status != GANTRY_OK) return gave_up(status);
-  if (const auto status = s.commit(); status != GANTRY_OK) {
+  const bool wait = std::any_of(writes_.begin(), writes_.end(), [](const auto& w) { return w->changes_lane(); });
+  std::uint64_t mark = 0;
+  if (const auto status = wait ? s.commit() : s.commit_early(mark); status != GANTRY_OK) {
     // After a failed fsync nobody knows what is on the disk: nothing more is written.
     what.text = s.error_text();
     what.status = status;
@@ -522,7 +542,7 @@ lane::attempt_end lane::attempt(failure& what) {
     if (status == GANTRY_RETRY || status == GANTRY_CONFLICT) return attempt_end::rerun;
     return status == GANTRY_UNAVAILABLE ? attempt_end::refused : attempt_end::broken;
   }
-  after_commit();
+  after_commit(mark);
   return attempt_end::committed;
 }
 
@@ -801,16 +821,19 @@ gantry_status lane::finish_rows() {
   return GANTRY_OK;
 }
 
-void lane::after_commit() {
+void lane::after_commit(std::uint64_t mark) {
   const auto now = timer_now();
   auto& counts = owner_.counts;
   deleted_through_ = std::max(deleted_through_, deleting_through_);
-  std::uint64_t ticket = 0;
+  auto what = settled_.empty() ? std::make_unique<aftermath>() : std::move(settled_.back());
+  if (!settled_.empty()) settled_.pop_back();
+  what->mark = mark;
+  what->row = 0;
   if (tx_.has_events()) {
-    ticket = row_++;
+    what->row = row_++;
     if (row_ >= row_bound_) row_bound_ += row_block;
     counts.events_out->add(tx_.event_count());
-    relay_->committed(ticket, tx_.batches(source_), tx_.row_size());
+    tx_.hand_over(what->events);
   }
   std::size_t handled = 0;
   for (std::size_t i = 0; i < taken_.size(); ++i) {
@@ -825,6 +848,7 @@ void lane::after_commit() {
     f->park_head = false;
     f->attempts = 0;
     f->taken(n, true);
+    what->positions.emplace_back(f, f->next());
   }
   counts.events_in->add(handled);
   counts.transactions->add();
@@ -839,26 +863,65 @@ void lane::after_commit() {
   for (auto& t : tx_.timers) {
     if (!t.armed) {
       wheel_.disarm(t.kind, t.key);
-    } else if (t.after_ack && ticket != 0) {
-      wheel_.arm_after(ticket, t.kind, t.key, t.delay_us);
+    } else if (t.after_ack && what->row != 0) {
+      wheel_.arm_after(what->row, t.kind, t.key, t.delay_us);
     } else {
       wheel_.arm(t.kind, t.key, now + t.delay_us);
     }
   }
+  what->jobs.swap(tx_.jobs);
   if (owner_.jobs && !tx_.dropped_jobs.empty()) {
     // Before anybody hears of the commit: who was told that a job is cancelled must not see it begin.
-    owner_.jobs->start(std::move(tx_.jobs), tx_.dropped_jobs);
-    tx_.jobs.clear();
+    const auto dropped = [this](const ready_job& job) {
+      return std::find(tx_.dropped_jobs.begin(), tx_.dropped_jobs.end(), job.id) != tx_.dropped_jobs.end();
+    };
+    owner_.jobs->start({}, tx_.dropped_jobs);
+    std::erase_if(what->jobs, dropped);
+    for (auto& earlier : unsettled_) std::erase_if(earlier->jobs, dropped);
   }
-  for (std::size_t i = 0; i < writes_.size(); ++i) {
-    // Conflicts of the whole transaction never reach a single write: what stands here is its own affair.
-    writes_[i]->finished(true, write_ends_[i].first, write_ends_[i].second);
-  }
-  if (owner_.jobs && !tx_.jobs.empty()) owner_.jobs->start(std::move(tx_.jobs), {});
-  tx_.jobs.clear();
-  writes_.clear();
+  what->writes.swap(writes_);
+  what->write_ends.swap(write_ends_);
   taken_.clear();
+  unsettled_.push_back(std::move(what));
+  unsettled_count_ = unsettled_.size();
   if (limit_ < options_.batch_max) limit_ = std::min(options_.batch_max, limit_ * 2);
+  settle();
+}
+
+// Tells of the commits that are durable by now.
+void lane::settle() {
+  if (unsettled_.empty()) return;
+  std::uint64_t durable = 0;
+  const bool good = session_->durable(durable) == GANTRY_OK;
+  while (!unsettled_.empty() && unsettled_.front()->mark <= durable) {
+    auto what = std::move(unsettled_.front());
+    unsettled_.pop_front();
+    tell(*what);
+    settled_.push_back(std::move(what));
+  }
+  if (!good && !unsettled_.empty()) break_down(std::string(session_->error_text()));
+  unsettled_count_ = unsettled_.size();
+}
+
+// False when the store can't do it any more.
+bool lane::make_durable() {
+  if (unsettled_.empty()) return true;
+  const bool good = session_->sync() == GANTRY_OK;
+  settle();
+  return good;
+}
+
+void lane::tell(aftermath& what) {
+  if (what.row != 0) relay_->committed(what.row, what.events.batches(source_), what.events.row_size);
+  for (const auto& [f, next] : what.positions) f->from().committed(f->where, next);
+  for (std::size_t i = 0; i < what.writes.size(); ++i) {
+    // Conflicts of the whole transaction never reach a single write: what stands here is its own affair.
+    what.writes[i]->finished(true, what.write_ends[i].first, what.write_ends[i].second);
+  }
+  if (owner_.jobs && !what.jobs.empty()) owner_.jobs->start(std::move(what.jobs), {});
+  what.jobs.clear();
+  what.writes.clear();
+  what.positions.clear();
 }
 
 void lane::blame(const failure& what) {
@@ -910,6 +973,11 @@ void lane::break_down(std::string_view why) {
     broken_ = owner_.id() + ": the store takes no more writes: " + std::string(why);
     waiting.swap(queue_);
   }
+  // What was committed and not synced may be on the disk or not: nobody is told that it is.
+  for (auto& lost : unsettled_)
+    for (auto& w : lost->writes) w->finished(false, GANTRY_UNAVAILABLE, why);
+  unsettled_.clear();
+  unsettled_count_ = 0;
   for (auto& w : waiting) w->finished(false, GANTRY_UNAVAILABLE, why);
 }
 
@@ -941,9 +1009,13 @@ void lane::maintain() {
     return;
   }
   if (s.commit() != GANTRY_OK) return;
+  settle();  // that sync was theirs too, and their positions come first
   deleted_through_ = std::max(deleted_through_, through);
   if (old) idempotency_.expired(wall_us);
-  for (auto* f : saved) f->taken(0, true);
+  for (auto* f : saved) {
+    f->taken(0, true);
+    f->from().committed(f->where, f->next());
+  }
 }
 
 void lane::resume() {

@@ -3,7 +3,9 @@
 //
 // One run handles one batch:
 //   BEGIN; positions; events in order; each write in a savepoint; idempotency row; outbox row; COMMIT
-//   then the relay gets the events, replies go out, jobs and timers begin.
+//   once it is durable the relay gets the events, replies go out, jobs begin.
+// While more is waiting, the sync of a commit goes on beside the next batch: on a store whose commits are many it decides
+// how many there can be.
 // An event that fails takes the batch back: what came before it commits, and the event is tried again alone, later; in the end
 // it is parked. A write that fails takes back only itself.
 //
@@ -12,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -45,6 +48,8 @@ class write {
   virtual ~write() = default;
 
   virtual cause why() const { return {}; }
+  // True when finished() changes what the lane itself keeps in memory: then it comes before the lane's next batch.
+  virtual bool changes_lane() const { return false; }
   // Works on the transaction; may be called again on another one. Anything but OK takes back what it did. [lane]
   virtual gantry_status run(gantry_tx& tx) = 0;
   // Called once. After the commit: `status` is what the last run() returned, and `text` the error that went with it. Not
@@ -134,6 +139,16 @@ class lane final : public task, public bus::consumer_events {
     bool store = false;  // it was the store, no handler
     bool guess = false;  // one of several given to a handler at once, which did not say which
   };
+  // What follows from a commit and must not be seen outside before the commit is durable.
+  struct aftermath {
+    std::uint64_t mark = 0;  // of the commit; 0: durable
+    std::uint64_t row = 0;   // of the outbox; 0: no events
+    outgoing events;
+    std::vector<ready_job> jobs;
+    std::vector<std::unique_ptr<write>> writes;
+    std::vector<std::pair<gantry_status, std::string>> write_ends;
+    std::vector<std::pair<feed*, std::uint64_t>> positions;
+  };
   enum class attempt_end { committed, event_failed, rerun, stale, refused, broken };
 
   void take_writes();
@@ -150,7 +165,10 @@ class lane final : public task, public bus::consumer_events {
   bool halve(const failure& what, std::size_t reruns);
   bool reload();
   gantry_status finish_rows();
-  void after_commit();
+  void after_commit(std::uint64_t mark);
+  void settle();
+  bool make_durable();
+  void tell(aftermath& what);
   void blame(const failure& what);
   void end_without_commit(gantry_status status, std::string_view text);
   void maintain();
@@ -176,6 +194,9 @@ class lane final : public task, public bus::consumer_events {
   std::unique_ptr<store::session> session_;
   std::unique_ptr<outbox::relay> relay_;
   std::unique_ptr<bus::consumer> consumer_;
+  std::deque<std::unique_ptr<aftermath>> unsettled_;       // in the order of their commits
+  std::vector<std::unique_ptr<aftermath>> settled_;        // to be used again
+  std::atomic<std::size_t> unsettled_count_{0};
   std::vector<std::unique_ptr<feed>> feeds_;
   std::vector<std::uint64_t> starting_ends_;  // of feeds_, seen when consuming began
   gantry_tx tx_;

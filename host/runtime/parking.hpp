@@ -17,9 +17,9 @@
 namespace gantry::runtime {
 
 inline constexpr std::string_view parking_schema =
-    "CREATE TABLE IF NOT EXISTS gantry_parked (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, part INTEGER NOT NULL,"
-    " position INTEGER NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, event_id TEXT NOT NULL, source TEXT NOT NULL,"
-    " record BLOB NOT NULL, error TEXT NOT NULL, attempts INTEGER NOT NULL, parked_at INTEGER NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS gantry_parked (id {numbered key}, topic TEXT NOT NULL, part BIGINT NOT NULL,"
+    " position BIGINT NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL, event_id TEXT NOT NULL, source TEXT NOT NULL,"
+    " record BYTEA NOT NULL, error TEXT NOT NULL, attempts BIGINT NOT NULL, parked_at BIGINT NOT NULL);";
 
 // What happens to the events behind one that could not be handled.
 enum class poison_policy { park_key, skip, halt };

@@ -20,11 +20,11 @@ void gantry_tx::begin(gantry::store::session& session, std::uint64_t row, std::i
   db.writable = true;
   row_ = row;
   now_us = wall_us;
-  for (std::size_t i = 0; i < used_slots_; ++i) {
-    slots_[i].bytes.clear();
-    slots_[i].count = 0;
+  for (std::size_t i = 0; i < out_.used; ++i) {
+    out_.parts[i].bytes.clear();
+    out_.parts[i].count = 0;
   }
-  used_slots_ = 0;
+  out_.used = 0;
   emitted_.clear();
   timers.clear();
   jobs.clear();
@@ -35,21 +35,21 @@ void gantry_tx::begin(gantry::store::session& session, std::uint64_t row, std::i
 }
 
 std::uint32_t gantry_tx::slot_for(gantry::bus::partition_id where, std::string_view topic) {
-  for (std::size_t i = 0; i < used_slots_; ++i)
-    if (slots_[i].where == where) return static_cast<std::uint32_t>(i);
-  if (used_slots_ == slots_.size()) slots_.emplace_back();
-  slots_[used_slots_].where = where;
-  slots_[used_slots_].topic = topic;
-  return static_cast<std::uint32_t>(used_slots_++);
+  for (std::size_t i = 0; i < out_.used; ++i)
+    if (out_.parts[i].where == where) return static_cast<std::uint32_t>(i);
+  if (out_.used == out_.parts.size()) out_.parts.emplace_back();
+  out_.parts[out_.used].where = where;
+  out_.parts[out_.used].topic = topic;
+  return static_cast<std::uint32_t>(out_.used++);
 }
 
 void gantry_tx::emit_raw(gantry::bus::partition_id where, std::string_view topic, gantry::bus::record event) {
   const auto s = slot_for(where, topic);
   // Row ids grow by one a commit; 20 bits leave room for a million events in one.
   event.sequence = (row_ << 20) | emitted_.size();
-  emitted_.push_back({s, slots_[s].bytes.size()});
-  gantry::bus::encode(event, slots_[s].bytes);
-  ++slots_[s].count;
+  emitted_.push_back({s, out_.parts[s].bytes.size()});
+  gantry::bus::encode(event, out_.parts[s].bytes);
+  ++out_.parts[s].count;
 }
 
 gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std::string_view key,
@@ -93,8 +93,8 @@ gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std
 void gantry_tx::back_to(const mark& m) {
   while (emitted_.size() > m.events) {
     const auto& last = emitted_.back();
-    slots_[last.slot].bytes.resize(last.size_before);
-    --slots_[last.slot].count;
+    out_.parts[last.slot].bytes.resize(last.size_before);
+    --out_.parts[last.slot].count;
     emitted_.pop_back();
   }
   timers.resize(m.timers);
@@ -104,16 +104,19 @@ void gantry_tx::back_to(const mark& m) {
 
 std::string_view gantry_tx::row_bytes() {
   row_bytes_.clear();
-  for (std::size_t i = 0; i < used_slots_; ++i)
-    if (slots_[i].count != 0)
-      gantry::outbox::append_part({slots_[i].topic, slots_[i].where.partition, slots_[i].count, slots_[i].bytes},
-                                  row_bytes_);
+  for (std::size_t i = 0; i < out_.used; ++i) {
+    const auto& p = out_.parts[i];
+    if (p.count != 0) gantry::outbox::append_part({p.topic, p.where.partition, p.count, p.bytes}, row_bytes_);
+  }
+  out_.row_size = row_bytes_.size();
   return row_bytes_;
 }
 
-std::span<const gantry::bus::batch> gantry_tx::batches(std::string_view source) {
+void gantry_tx::hand_over(gantry::runtime::outgoing& to) { std::swap(out_, to); }
+
+std::span<const gantry::bus::batch> gantry::runtime::outgoing::batches(std::string_view source) {
   batches_.clear();
-  for (std::size_t i = 0; i < used_slots_; ++i)
-    if (slots_[i].count != 0) batches_.push_back({slots_[i].where, slots_[i].count, source, slots_[i].bytes});
+  for (std::size_t i = 0; i < used; ++i)
+    if (parts[i].count != 0) batches_.push_back({parts[i].where, parts[i].count, source, parts[i].bytes});
   return batches_;
 }

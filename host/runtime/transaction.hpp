@@ -62,6 +62,29 @@ struct gantry_db {
   void close_cursors() noexcept;
 };
 
+namespace gantry::runtime {
+
+// Events of a transaction, encoded, by partition; kept until the commit is durable. Used again and again.
+struct outgoing {
+  struct part {
+    bus::partition_id where;
+    std::string_view topic;
+    std::string bytes;
+    std::uint32_t count = 0;
+  };
+  std::vector<part> parts;
+  std::size_t used = 0;  // of parts
+  std::size_t row_size = 0;
+
+  // As the bus takes them; views into this, good until the next call.
+  std::span<const bus::batch> batches(std::string_view source);
+
+ private:
+  std::vector<bus::batch> batches_;
+};
+
+}  // namespace gantry::runtime
+
 struct gantry_tx {
  public:
   struct mark {
@@ -90,11 +113,10 @@ struct gantry_tx {
 
   bool has_events() const { return !emitted_.empty(); }
   std::size_t event_count() const { return emitted_.size(); }
-  // The outbox row's bytes, and the batches that go to the bus. Views are good until the next begin().
+  // The outbox row's bytes. A view, good until the next begin().
   std::string_view row_bytes();
-  // How many they were when last asked for.
-  std::size_t row_size() const noexcept { return row_bytes_.size(); }
-  std::span<const gantry::bus::batch> batches(std::string_view source);
+  // Changes places with `to`, whose room is used again.
+  void hand_over(gantry::runtime::outgoing& to);
 
   gantry::runtime::instance& owner;
   gantry_db db;
@@ -108,22 +130,14 @@ struct gantry_tx {
   std::int64_t now_us = 0;
 
  private:
-  struct slot {
-    gantry::bus::partition_id where;
-    std::string_view topic;
-    std::string bytes;
-    std::uint32_t count = 0;
-  };
   struct emitted {
     std::uint32_t slot = 0;
     std::size_t size_before = 0;
   };
   std::uint32_t slot_for(gantry::bus::partition_id where, std::string_view topic);
 
-  std::vector<slot> slots_;
-  std::size_t used_slots_ = 0;
+  gantry::runtime::outgoing out_;
   std::vector<emitted> emitted_;
-  std::vector<gantry::bus::batch> batches_;
   std::string row_bytes_;
   std::uint64_t row_ = 0;
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,6 +59,23 @@ class session {
   // (a failed fsync); what was committed is unknown.
   virtual gantry_status commit() = 0;
   virtual void rollback() noexcept = 0;
+
+  // Like commit(), but may return before the commit is durable: `mark` then tells it, and grows from one to the next. It is
+  // seen by everybody; nothing that followed from it may be told to the outside before durable() has reached the mark.
+  // mark 0: it is durable already.
+  virtual gantry_status commit_early(std::uint64_t& mark) {
+    mark = 0;
+    return commit();
+  }
+  // The mark up to which commits are durable. FAILED: a sync has failed, what was committed behind it is unknown.
+  virtual gantry_status durable(std::uint64_t& mark) {
+    mark = 0;
+    return GANTRY_OK;
+  }
+  // Makes all commits durable; waits for it. FAILED as above.
+  virtual gantry_status sync() { return GANTRY_OK; }
+  // Begins the same on another thread; `done` is called there when it has ended, well or not.
+  virtual void sync_later(std::function<void()> done) { done(); }
 
   // Savepoints nest. rollback_to undoes and keeps the savepoint open; release ends it.
   virtual gantry_status savepoint() = 0;

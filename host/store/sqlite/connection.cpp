@@ -108,7 +108,9 @@ result<void> connection::tune(const sqlite_options& options, role role) {
   } else {
     sql += ";PRAGMA journal_mode=WAL;PRAGMA journal_size_limit=" +
            std::to_string(std::int64_t{options.checkpoint_pages} * 4 * 4096);
-    sql += options.promise == durability::power ? ";PRAGMA synchronous=FULL" : ";PRAGMA synchronous=NORMAL";
+    // The writer's commits are synced by the session, which may put it off; what else syncs does so with both.
+    const bool full = options.promise == durability::power && role != role::writer;
+    sql += full ? ";PRAGMA synchronous=FULL" : ";PRAGMA synchronous=NORMAL";
   }
   if (auto set = pragma(sql); !set) return set;
   if (register_array_module(db_) != SQLITE_OK) return failure("can't be prepared");

@@ -236,6 +236,11 @@ result<std::unique_ptr<gathering_vfs>> gathering_vfs::over(const char* below) {
   return self;
 }
 
+int gathering_vfs::sync_written(sqlite3_file& log) noexcept {
+  if (log.pMethods != &log_methods) return SQLITE_MISUSE;
+  return on(&log).xSync(below(&log), SQLITE_SYNC_NORMAL);
+}
+
 gathering_vfs::~gathering_vfs() { sqlite3_vfs_unregister(layer_.get()); }
 
 }  // namespace gantry::store::sqlite

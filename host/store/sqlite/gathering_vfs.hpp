@@ -11,6 +11,8 @@
 
 #include "base/result.hpp"
 
+struct sqlite3_file;
+
 namespace gantry::store::sqlite {
 
 class gathering_vfs {
@@ -24,6 +26,10 @@ class gathering_vfs {
 
   // What sqlite3_open_v2 takes. No other layer has the name.
   const char* name() const noexcept { return name_.c_str(); }
+
+  // Syncs what of this open log is in the kernel, beside its connection: frames that are still kept are left alone.
+  // Thread: any. A code of SQLite's. SQLITE_MISUSE: not a log that was opened here.
+  static int sync_written(sqlite3_file& log) noexcept;
 
   struct layer;
 

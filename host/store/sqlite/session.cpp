@@ -9,20 +9,34 @@
 namespace gantry::store::sqlite {
 
 result<std::unique_ptr<sqlite_session>> sqlite_session::open(const sqlite_options& options, role role,
-                                                             write_health& health, checkpointer& checkpoints) {
+                                                             write_health& health, checkpointer& checkpoints,
+                                                             log_syncer& syncs) {
   auto on = connection::open(options, role);
   if (!on) return std::move(on).failure();
-  std::unique_ptr<sqlite_session> self(new sqlite_session(std::move(on).value(), role, options, health, checkpoints));
+  std::unique_ptr<sqlite_session> self(new sqlite_session(std::move(on).value(), role, options, health, checkpoints, syncs));
   if (auto compiled = self->compile_control(); !compiled) return std::move(compiled).failure();
+  if (role == role::writer && options.promise == durability::power)
+    if (auto taken = self->take_over_syncs(); !taken) return std::move(taken).failure();
   return self;
 }
 
+// Once the log is open, which the first statement saw to. Should it not be, SQLite syncs each commit.
+result<void> sqlite_session::take_over_syncs() {
+  syncs_commits_ = syncs_.attach(*on_);
+  if (syncs_commits_) return {};
+  auto full = on_->prepare_own("PRAGMA synchronous=FULL");
+  if (!full) return std::move(full).failure();
+  on_->run_own(full->get());
+  return {};
+}
+
 sqlite_session::sqlite_session(std::unique_ptr<connection> on, role role, const sqlite_options& options,
-                               write_health& health, checkpointer& checkpoints)
+                               write_health& health, checkpointer& checkpoints, log_syncer& syncs)
     : on_(std::move(on)),
       role_(role),
       health_(health),
       checkpoints_(checkpoints),
+      syncs_(syncs),
       statements_(*on_),
       checkpoint_pages_(options.checkpoint_pages),
       next_checkpoint_(options.checkpoint_pages) {}
@@ -33,6 +47,7 @@ sqlite_session::~sqlite_session() {
   } else {
     rollback();
   }
+  if (syncs_commits_) syncs_.detach();
   close_cursors(0);
   control_ = {};
   statements_.clear();

@@ -13,6 +13,7 @@
 #include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/cursor.hpp"
+#include "store/sqlite/log_syncer.hpp"
 #include "store/sqlite/statement_cache.hpp"
 #include "store/store.hpp"
 
@@ -36,7 +37,7 @@ class sqlite_session final : public session {
  public:
   // A session that writes needs the checkpointer; it is not asked by one that reads.
   static result<std::unique_ptr<sqlite_session>> open(const sqlite_options& options, role role, write_health& health,
-                                                      checkpointer& checkpoints);
+                                                      checkpointer& checkpoints, log_syncer& syncs);
   ~sqlite_session() override;
 
   // The flag is cleared when the session has closed its connection.
@@ -51,6 +52,10 @@ class sqlite_session final : public session {
 
   gantry_status begin() override;
   gantry_status commit() override;
+  gantry_status commit_early(std::uint64_t& mark) override;
+  gantry_status durable(std::uint64_t& mark) override;
+  gantry_status sync() override;
+  void sync_later(std::function<void()> done) override;
   void rollback() noexcept override;
   gantry_status savepoint() override;
   gantry_status rollback_to() override;
@@ -78,8 +83,9 @@ class sqlite_session final : public session {
   };
 
   sqlite_session(std::unique_ptr<connection> on, role role, const sqlite_options& options, write_health& health,
-                 checkpointer& checkpoints);
+                 checkpointer& checkpoints, log_syncer& syncs);
   result<void> compile_control();
+  result<void> take_over_syncs();
 
   // Each sets error_text().
   gantry_status fail(int code, std::string_view sql);
@@ -105,6 +111,8 @@ class sqlite_session final : public session {
   const role role_;
   write_health& health_;
   checkpointer& checkpoints_;
+  log_syncer& syncs_;
+  bool syncs_commits_ = false;  // SQLite itself does not
   statement_cache statements_;
   control control_;
   phase phase_ = phase::idle;

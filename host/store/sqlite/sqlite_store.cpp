@@ -54,7 +54,7 @@ class sqlite_store final : public store {
     if (health_.stopped()) return error{errc::io, describe() + " can't be written any more: " + health_.reason()};
     if (writing_.exchange(true))
       return error{errc::conflict, describe() + " has a writer already: close that one first"};
-    auto writer = sqlite_session::open(options_, role::writer, health_, *checkpoints_);
+    auto writer = sqlite_session::open(options_, role::writer, health_, *checkpoints_, syncs_);
     if (!writer) {
       writing_ = false;
       return std::move(writer).failure();
@@ -68,7 +68,7 @@ class sqlite_store final : public store {
 
   result<migration_report> migrate(std::span<const migration> steps) override {
     if (health_.stopped()) return error{errc::io, describe() + " can't be written any more: " + health_.reason()};
-    auto on = sqlite_session::open(options_, role::migrator, health_, *checkpoints_);
+    auto on = sqlite_session::open(options_, role::migrator, health_, *checkpoints_, syncs_);
     if (!on) return std::move(on).failure();
     return run_migrations(**on, steps, driver());
   }
@@ -88,6 +88,7 @@ class sqlite_store final : public store {
   file_lock lock_;
   std::unique_ptr<gathering_vfs> vfs_;
   write_health health_;
+  log_syncer syncs_{health_};
   std::optional<checkpointer> checkpoints_{std::in_place, options_, health_};
   std::atomic<bool> writing_ = false;
 
@@ -150,7 +151,7 @@ result<std::unique_ptr<session>> sqlite_store::acquire_reader() {
   }
   ++opened_;
   lock.unlock();
-  auto reader = sqlite_session::open(options_, role::reader, health_, *checkpoints_);
+  auto reader = sqlite_session::open(options_, role::reader, health_, *checkpoints_, syncs_);
   if (!reader) {
     lock.lock();
     --opened_;

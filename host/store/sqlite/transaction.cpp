@@ -41,6 +41,28 @@ gantry_status sqlite_session::begin() {
 }
 
 gantry_status sqlite_session::commit() {
+  std::uint64_t mark = 0;
+  const gantry_status status = commit_early(mark);
+  return status == GANTRY_OK && mark != 0 ? sync() : status;
+}
+
+gantry_status sqlite_session::sync() {
+  if (!syncs_commits_ || syncs_.sync()) return GANTRY_OK;
+  stop(health_.reason());
+  return refuse_statement();
+}
+
+gantry_status sqlite_session::durable(std::uint64_t& mark) {
+  mark = syncs_.durable();
+  if (!health_.stopped()) return GANTRY_OK;
+  stop(health_.reason());
+  return refuse_statement();
+}
+
+void sqlite_session::sync_later(std::function<void()> done) { syncs_.sync_later(std::move(done)); }
+
+gantry_status sqlite_session::commit_early(std::uint64_t& mark) {
+  mark = 0;
   if (phase_ == phase::stopped) return refuse_statement();
   if (phase_ == phase::doomed) {
     refuse_statement();
@@ -52,6 +74,7 @@ gantry_status sqlite_session::commit() {
   const int code = on_->run_own(control_.commit.get());
   if (code == SQLITE_DONE) {
     end_transaction();
+    if (syncs_commits_) mark = syncs_.committed();
     return GANTRY_OK;
   }
   const gantry_status status = commit_status_of(code);

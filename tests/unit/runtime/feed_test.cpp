@@ -4,6 +4,7 @@
 
 #include "bench.hpp"
 #include "runtime/parking.hpp"
+#include "store/dialect.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace gantry::runtime {
@@ -52,7 +53,7 @@ class feed_test : public ::testing::Test {
     store_ = std::move(open_sqlite_store(o)).value();
     session_ = std::move(store_->open_writer()).value();
     ASSERT_EQ(session_->script(feed_schema), GANTRY_OK);
-    ASSERT_EQ(session_->script(parking_schema), GANTRY_OK);
+    ASSERT_EQ(session_->script(store::for_driver(std::string(parking_schema), "sqlite")), GANTRY_OK);
   }
   std::unique_ptr<feed> open(const std::string& bus = "bus-1", bool latest = false) {
     auto f = std::make_unique<feed>(bus::partition_id{0, 0}, "in", log_, bus, 10);
@@ -69,6 +70,7 @@ class feed_test : public ::testing::Test {
       if (f.is_new(*f.peek(i))) fresh.push_back(f.peek(i)->offset);
     EXPECT_EQ(f.save(*session_, n), GANTRY_OK);
     f.taken(n, true);
+    f.from().committed(f.where, f.next());
     return fresh;
   }
   using offsets = std::vector<std::uint64_t>;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bench.hpp"
+#include "store/dialect.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace gantry::runtime {
@@ -19,7 +20,7 @@ class idempotency_test : public ::testing::Test {
     o.promise = store::durability::process;
     store_ = std::move(open_sqlite_store(o)).value();
     session_ = std::move(store_->open_writer()).value();
-    ASSERT_EQ(session_->script(idempotency_schema), GANTRY_OK);
+    ASSERT_EQ(session_->script(store::for_driver(std::string(idempotency_schema), "sqlite")), GANTRY_OK);
     ASSERT_TRUE(kept_.load(*session_));
   }
   void keep(idempotency& in, const idempotency_key& key, const reply& r, std::int64_t at) {

@@ -1,0 +1,60 @@
+// Makes commits durable after they were made: SQLite's writer commits without a sync (its log is complete in the kernel by
+// then), and one sync of the log covers all commits before it, while the writer goes on.
+// Owned by the store. Thread: attach, committed, sync and detach the writing session's; durable() any.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "store/sqlite/connection.hpp"
+
+struct sqlite3_file;
+
+namespace gantry::store::sqlite {
+
+class write_health;
+
+class log_syncer {
+ public:
+  explicit log_syncer(write_health& health) : health_(health) {}
+  log_syncer(const log_syncer&) = delete;
+  log_syncer& operator=(const log_syncer&) = delete;
+  ~log_syncer();
+
+  // From now on commits go to this connection's log. False when it has none yet: then nothing may be put off.
+  bool attach(connection& on);
+  // Returns when all that were asked for are done, and nothing is called any more.
+  void detach();
+
+  // A commit was made; its mark. Marks grow by one.
+  std::uint64_t committed() noexcept { return ++committed_; }
+  // Commits up to this mark are durable.
+  std::uint64_t durable() const noexcept { return durable_.load(std::memory_order_acquire); }
+
+  // Syncs what was committed, on this thread. False: a sync failed, now or earlier.
+  bool sync();
+  // The same on the syncer's own thread; `done` is called there afterwards. Requests that come while one waits are one.
+  void sync_later(std::function<void()> done);
+
+ private:
+  void run();
+  bool sync_to(std::uint64_t mark);
+
+  write_health& health_;
+  std::atomic<std::uint64_t> committed_{0};
+  std::atomic<std::uint64_t> durable_{0};
+  std::mutex file_mutex_;         // held during a sync; guards log_
+  sqlite3_file* log_ = nullptr;   // of the writing connection
+  std::mutex mutex_;              // guards what follows
+  std::condition_variable changed_;
+  std::function<void()> done_;    // set: a sync is asked for
+  bool busy_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace gantry::store::sqlite
