@@ -1,0 +1,64 @@
+// One plugin's membership in its group, or an observer of all partitions.
+// Owned by whoever opened it. Thread: fetch of one partition by one thread at a time, all else any; a thread of its own
+// keeps the membership and hears of partitions.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "bus/kafka/partition_reader.hpp"
+
+namespace gantry::bus::kafka {
+
+class kafka_consumer final : public consumer {
+ public:
+  // Doesn't wait for brokers: partitions are assigned when they answer. With an empty group all partitions are, at
+  // once.
+  static result<std::unique_ptr<consumer>> open(cluster& of, std::string_view group, std::span<const topic_id> topics,
+                                                consumer_events& events);
+  ~kafka_consumer() override;
+
+  result<void> fetch(partition_id where, std::uint64_t from, std::size_t max_records, std::size_t max_bytes,
+                     fetched& out) override;
+  void committed(partition_id where, std::uint64_t next) override;
+  result<log_range> range(partition_id where) const override;
+  std::uint64_t lag(partition_id where, std::uint64_t from) const override;
+  result<std::uint64_t> offset_at(partition_id where, std::int64_t time_us) const override;
+
+ private:
+  kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics, consumer_events& events);
+  result<void> join(std::span<const topic_id> topics);
+  void run();
+  void hear(const rd_kafka_message_t& message);
+  void rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
+  // Takes these partitions; on_all: there are no others, and no group.
+  void assign(const rd_kafka_topic_partition_list_t& partitions, bool on_all);
+  void revoke(rd_kafka_topic_partition_list_t& partitions);
+  void commit();
+  void die(error why);
+  partition_reader* find(const rd_kafka_topic_partition_t& of) const;
+  result<partition_reader*> find(partition_id where) const;
+
+  cluster& cluster_;
+  const std::string group_;
+  consumer_events& events_;
+  client_context context_;
+  std::map<partition_id, std::unique_ptr<partition_reader>> readers_;  // doesn't change
+
+  mutable std::mutex mutex_;
+  std::optional<error> dead_;  // guarded by mutex_: why nothing comes any more
+  std::atomic<bool> has_died_{false};
+
+  handle client_;
+  queue_handle events_queue_;
+  bool tells_ = true;  // Kafka, of what was committed
+  std::atomic<bool> stopping_{false};
+  std::thread membership_;
+};
+
+}  // namespace gantry::bus::kafka
