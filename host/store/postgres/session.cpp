@@ -1,0 +1,345 @@
+#include "store/postgres/session.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/uuid.hpp"
+
+namespace gantry::store::postgres {
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{50};
+// Deferred statements wait in memory and their answers in the socket: both are bounded.
+constexpr std::size_t longest_pipeline = 1000;
+
+std::int64_t changed_rows(const result_handle& from) {
+  const char* const count = PQcmdTuples(from.get());
+  return count[0] == '\0' ? 0 : std::strtoll(count, nullptr, 10);
+}
+
+}  // namespace
+
+postgres_session::postgres_session(const postgres_options& options, const address& where, role role,
+                                   write_health& health)
+    : options_(options), where_(where), role_(role), health_(health), writer_id_(new_uuid_string()) {}
+
+result<std::unique_ptr<postgres_session>> postgres_session::open(const postgres_options& options, const address& where,
+                                                                 role role, write_health& health) {
+  std::unique_ptr<postgres_session> self(new postgres_session(options, where, role, health));
+  if (auto connected = self->connect(); !connected) return std::move(connected).failure();
+  return self;
+}
+
+postgres_session::~postgres_session() {
+  if (phase_ == phase::reading) {
+    end_read();
+  } else {
+    rollback();
+  }
+  close_cursors(0);
+  // Its row has served; what a crash leaves behind goes when a store is opened.
+  if (on_ && to_ && role_ == role::writer && phase_ == phase::idle) {
+    to_->run_text("DELETE FROM gantry_commit WHERE writer = '" + writer_id_ + "'", {});
+    to_->settle();
+  }
+  drop_connection();
+  if (open_flag_) open_flag_->store(false, std::memory_order_release);
+}
+
+result<void> postgres_session::connect() {
+  drop_connection();
+  auto opened = connection::open(options_, where_, role_);
+  if (!opened) return std::move(opened).failure();
+  struct named {
+    const char* name;
+    std::string sql;
+  };
+  std::vector<named> control{{"gantry_begin", "BEGIN"}, {"gantry_rollback", "ROLLBACK"}};
+  if (role_ == role::writer) {
+    // Gives the transaction its number, and leaves it in the writer's row: see doubt.hpp.
+    control.push_back({"gantry_number",
+                       "INSERT INTO gantry_commit AS mine (writer, number) VALUES ('" + writer_id_ +
+                           "', pg_current_xact_id()::text) ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
+                           " used_at = excluded.used_at RETURNING mine.number"});
+    control.push_back({"gantry_commit", "COMMIT"});
+    // Savepoints of one name nest: each command means the innermost.
+    control.push_back({"gantry_savepoint", "SAVEPOINT gantry_step"});
+    control.push_back({"gantry_rollback_to", "ROLLBACK TO SAVEPOINT gantry_step"});
+    control.push_back({"gantry_release", "RELEASE SAVEPOINT gantry_step"});
+    control.push_back({"gantry_guard", "SAVEPOINT gantry_guard"});
+    control.push_back({"gantry_undo", "ROLLBACK TO SAVEPOINT gantry_guard"});
+    control.push_back({"gantry_unguard", "RELEASE SAVEPOINT gantry_guard"});
+  }
+  connection::refusal why;
+  for (const auto& each : control) {
+    if (!(*opened)->prepare(each.name, each.sql, why))
+      return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
+  }
+  on_ = std::move(opened).value();
+  to_ = std::make_unique<pipeline>(on_->handle());
+  return {};
+}
+
+bool postgres_session::connected() noexcept {
+  if (!on_) return false;
+  pollfd socket{PQsocket(on_->handle()), POLLIN, 0};
+  // A server's last words and the end of the stream come one after the other.
+  for (int reads = 0; reads < 3 && PQstatus(on_->handle()) == CONNECTION_OK && ::poll(&socket, 1, 0) == 1; ++reads)
+    PQconsumeInput(on_->handle());
+  return PQstatus(on_->handle()) == CONNECTION_OK;
+}
+
+// False: there is no connection now; failure_ says why.
+bool postgres_session::ensure_connected() {
+  // A server that hung up in the meantime is found here, not in the middle of a transaction.
+  if (connected()) return true;
+  drop_connection();
+  const auto now = std::chrono::steady_clock::now();
+  if (now < retry_at_) {
+    failure_ = {GANTRY_UNAVAILABLE, last_doubt_};
+    return false;
+  }
+  auto connected = connect();
+  if (connected) {
+    pause_ = {};
+    return true;
+  }
+  pause_ = std::min(std::max(pause_ * 2, first_pause), options_.longest_pause);
+  retry_at_ = std::chrono::steady_clock::now() + pause_;
+  last_doubt_ = connected.failure().text;
+  failure_ = {GANTRY_UNAVAILABLE, last_doubt_};
+  return false;
+}
+
+void postgres_session::drop_connection() noexcept {
+  to_.reset();
+  on_.reset();
+  statements_.clear();
+}
+
+statement* postgres_session::ready(std::string_view sql, std::size_t params) {
+  if (phase_ == phase::stopped || doom_ != GANTRY_OK || spoiled_ != GANTRY_OK) {
+    refuse_doomed();
+    return nullptr;
+  }
+  statement* const found = statements_.find(sql, failure_);
+  if (!found) return nullptr;
+  if (found->sql.parameters != params) {
+    refuse(GANTRY_INVALID, "the statement has " + std::to_string(found->sql.parameters) + " parameters, " +
+                               std::to_string(params) + " were given: " + excerpt(sql));
+    return nullptr;
+  }
+  if (role_ == role::reader && found->sql.may_change) {
+    refuse(GANTRY_REFUSED, "a snapshot can't be changed; write in a transaction: " + excerpt(sql));
+    return nullptr;
+  }
+  return found;
+}
+
+pipeline::command postgres_session::about(pipeline::part what, pipeline::answer wants, const statement* of) const {
+  return {what, scopes_.empty() ? 0 : scopes_.back().serial, wants, under_guard_, of ? of->text : nullptr};
+}
+
+// BEGIN and the savepoints that the server doesn't know yet.
+void postgres_session::send_begin() {
+  if (phase_ == phase::idle) return;
+  if (!begun_) {
+    to_->run("gantry_begin", {});
+    if (phase_ == phase::writing) {
+      pipeline::command number;
+      number.wants = pipeline::answer::keep;
+      to_->run("gantry_number", number);
+    }
+    begun_ = true;
+  }
+  for (auto& each : scopes_) {
+    if (each.sent) continue;
+    pipeline::command opening;
+    opening.scope = each.serial;
+    to_->run("gantry_savepoint", opening);
+    each.sent = true;
+  }
+}
+
+// Lets a failure of what follows take back nothing else.
+postgres_session::guard postgres_session::open_guard() {
+  send_begin();
+  if (phase_ != phase::writing) return guard::none;
+  auto& inner = scopes_.back();
+  under_guard_ = true;
+  if (inner.serial != 0 && !inner.dirty) return guard::scope_begin;
+  if (inner.guarded) to_->run("gantry_unguard", about(pipeline::part::control, pipeline::answer::drop));
+  to_->run("gantry_guard", about(pipeline::part::control, pipeline::answer::drop));
+  inner.guarded = true;
+  return guard::own_savepoint;
+}
+
+bool postgres_session::add(const prepared& which, std::span<const gantry_value> params, const statement& what,
+                           pipeline::answer wants) {
+  if (!encoder_.encode(which.types, params, failure_)) {
+    failure_.text += ": " + excerpt(*what.text);
+    return false;
+  }
+  to_->run(which.name.c_str(), encoder_, which.binary, about(pipeline::part::statement, wants, &what));
+  return true;
+}
+
+// The statement as the server has it, prepared if need be; null: failure_ says why not.
+prepared* postgres_session::prepare(statement& what, std::span<const gantry_value> params) {
+  prepared* const found = what.variant(params, failure_);
+  if (!found || !found->name.empty()) return found;
+  const auto name = statements_.new_name();
+  const auto protection = open_guard();
+  for (const auto& old : statements_.take_evicted())
+    to_->run_text("DEALLOCATE " + old, about(pipeline::part::control, pipeline::answer::drop));
+  to_->prepare(name.c_str(), what.sql.with_types(found->texts),
+               about(pipeline::part::statement, pipeline::answer::drop, &what));
+  to_->describe(name.c_str(), about(pipeline::part::statement, pipeline::answer::keep, &what));
+  std::vector<result_handle> kept;
+  if (settle(protection, &kept) != GANTRY_OK || kept.empty()) return nullptr;
+  found->describe(kept.back().get());
+  found->name = name;
+  return found;
+}
+
+template <typename F>
+gantry_status postgres_session::attempt(F&& once) {
+  if (phase_ == phase::idle && !ensure_connected()) return failure_.status;
+  const bool first_read = phase_ == phase::reading && !answered_;
+  if (first_read && !ensure_connected()) return failure_.status;
+  outdated_ = false;
+  const auto status = once();
+  // The schema has changed since it was prepared; what was done before it still stands.
+  if (status != GANTRY_OK && std::exchange(outdated_, false) && on_ && doom_ == GANTRY_OK && spoiled_ == GANTRY_OK)
+    return once();
+  // Nothing was seen of the snapshot yet, so another one does as well.
+  if (status == GANTRY_OK || on_ || !first_read) return status;
+  begun_ = false;
+  doom_ = GANTRY_OK;
+  if (!ensure_connected()) return failure_.status;
+  return once();
+}
+
+gantry_status postgres_session::run_statement(std::string_view sql, std::span<const gantry_value> params, bool rows,
+                                              std::int64_t* changes, cursor** out) {
+  return attempt([&]() -> gantry_status {
+    statement* const what = ready(sql, params.size());
+    if (!what) return failure_.status;
+    const prepared* const how = prepare(*what, params);
+    if (!how) return failure_.status;
+    if (rows != (how->columns != 0)) {
+      return refuse(GANTRY_INVALID,
+                    (rows ? "the statement returns no rows: use exec: " : "the statement returns rows: use query: ") +
+                        excerpt(sql));
+    }
+    postgres_cursor* const free = rows ? free_cursor() : nullptr;
+    if (rows && !free) {
+      return refuse(GANTRY_INVALID,
+                    std::to_string(cursors_.size()) + " cursors are open, close one first: " + excerpt(sql));
+    }
+    const bool guarded = what->sql.may_change && phase_ == phase::writing;
+    const auto protection = guarded ? open_guard() : guard::none;
+    send_begin();
+    if (!add(*how, params, *what, pipeline::answer::keep)) return failure_.status;
+    if (guarded) scopes_.back().dirty = true;
+    std::vector<result_handle> kept;
+    const auto status = settle(protection, &kept);
+    if (status != GANTRY_OK) return status;
+    if (kept.empty()) return refuse(GANTRY_FAILED, "the server has not answered: " + excerpt(sql));
+    if (changes) *changes = changed_rows(kept.back());
+    if (out) {
+      free->open_for(*this, std::move(kept.back()), scopes_.empty() ? 0 : scopes_.size() - 1);
+      *out = free;
+    }
+    return GANTRY_OK;
+  });
+}
+
+gantry_status postgres_session::exec(std::string_view sql, std::span<const gantry_value> params,
+                                     std::int64_t* changes) {
+  if (changes) *changes = 0;
+  return run_statement(sql, params, false, changes, nullptr);
+}
+
+gantry_status postgres_session::query(std::string_view sql, std::span<const gantry_value> params, cursor** out) {
+  *out = nullptr;
+  return run_statement(sql, params, true, nullptr, out);
+}
+
+gantry_status postgres_session::defer(std::string_view sql, std::span<const gantry_value> params) {
+  if (phase_ != phase::writing) return exec(sql, params, nullptr);
+  statement* const what = ready(sql, params.size());
+  if (!what) return failure_.status;
+  const prepared* const how = prepare(*what, params);
+  if (!how) return failure_.status;
+  if (how->columns != 0) return refuse(GANTRY_INVALID, "the statement returns rows: use query: " + excerpt(sql));
+  send_begin();
+  if (!add(*how, params, *what, pipeline::answer::drop)) return failure_.status;
+  scopes_.back().dirty = true;
+  return to_->pending() < longest_pipeline ? GANTRY_OK : settle(guard::none);
+}
+
+gantry_status postgres_session::exec_many(std::string_view sql, std::span<const gantry_value> params,
+                                          std::size_t param_count, std::size_t row_count, std::int64_t* changes) {
+  if (changes) *changes = 0;
+  statement* const what = ready(sql, param_count);
+  if (!what) return failure_.status;
+  if (params.size() != param_count * row_count) {
+    return refuse(GANTRY_INVALID, std::to_string(row_count) + " rows of " + std::to_string(param_count) +
+                                      " parameters need " + std::to_string(param_count * row_count) + " values, " +
+                                      std::to_string(params.size()) + " were given: " + excerpt(sql));
+  }
+  if (row_count == 0) return GANTRY_OK;
+  if (row_count == 1) return exec(sql, params, changes);
+  if (phase_ != phase::writing) return refuse(GANTRY_INVALID, "several rows need a transaction: " + excerpt(sql));
+  const prepared* const how = prepare(*what, params.first(param_count));
+  if (!how) return failure_.status;
+  if (how->columns != 0) return refuse(GANTRY_INVALID, "the statement returns rows: use query: " + excerpt(sql));
+  const auto protection = open_guard();
+  for (std::size_t row = 0; row < row_count; ++row) {
+    if (add(*how, params.subspan(row * param_count, param_count), *what, pipeline::answer::count)) continue;
+    const auto refused = failure_;
+    // The rows before it are on their way: they are taken back with the rest.
+    if (settle(protection) == GANTRY_OK)
+      to_->run(protection == guard::own_savepoint ? "gantry_undo" : "gantry_rollback_to",
+               about(pipeline::part::control, pipeline::answer::drop));
+    failure_ = refused;
+    return refused.status;
+  }
+  scopes_.back().dirty = true;
+  const auto status = settle(protection);
+  if (status == GANTRY_OK && changes) *changes = changed_;
+  return status;
+}
+
+gantry_status postgres_session::script(std::string_view sql) {
+  if (phase_ == phase::stopped || doom_ != GANTRY_OK || spoiled_ != GANTRY_OK) return refuse_doomed();
+  if (role_ == role::reader) return refuse(GANTRY_REFUSED, "a snapshot can't be changed: " + excerpt(sql));
+  std::vector<std::string_view> steps;
+  if (!split_script(sql, steps, failure_)) return failure_.status;
+  if (steps.empty()) return GANTRY_OK;
+  if (phase_ == phase::idle && !ensure_connected()) return failure_.status;
+  const auto protection = open_guard();
+  for (const auto& step : steps) {
+    auto named = about(pipeline::part::statement, pipeline::answer::drop);
+    named.text = std::make_shared<const std::string>(step);
+    to_->run_text(step, std::move(named));
+  }
+  if (!scopes_.empty()) scopes_.back().dirty = true;
+  return settle(protection);
+}
+
+postgres_cursor* postgres_session::free_cursor() noexcept {
+  const auto found = std::find_if(cursors_.begin(), cursors_.end(), [](const auto& each) { return !each.is_open(); });
+  return found == cursors_.end() ? nullptr : &*found;
+}
+
+void postgres_session::close_cursors(std::size_t from_depth) noexcept {
+  for (auto& each : cursors_)
+    if (each.is_open() && each.depth_ >= from_depth) each.release();
+}
+
+}  // namespace gantry::store::postgres

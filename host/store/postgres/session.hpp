@@ -1,0 +1,144 @@
+// One connection of a PostgreSQL store: statements, transactions and what becomes of them when the connection is lost.
+//
+// Nothing is sent for its own sake: BEGIN, savepoints and deferred statements go out with the next statement that
+// somebody waits for, so a transaction costs one round trip for each such statement and one for COMMIT. Owned by a
+// store, or by whoever has its lease. Thread: one at a time.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "store/postgres/connection.hpp"
+#include "store/postgres/cursor.hpp"
+#include "store/postgres/doubt.hpp"
+#include "store/postgres/pipeline.hpp"
+#include "store/postgres/statement_cache.hpp"
+#include "store/store.hpp"
+
+namespace gantry::store::postgres {
+
+// Whether the store may still be written. Thread: any.
+class write_health {
+ public:
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+  void stop(std::string reason);
+  std::string reason() const;
+
+ private:
+  std::atomic<bool> stopped_ = false;
+  mutable std::mutex mutex_;
+  std::string reason_;
+};
+
+class postgres_session final : public session {
+ public:
+  // Connects. `options` and `where` must outlive the session.
+  static result<std::unique_ptr<postgres_session>> open(const postgres_options& options, const address& where,
+                                                        role role, write_health& health);
+  ~postgres_session() override;
+
+  void clear_when_closed(std::atomic<bool>& flag) noexcept { open_flag_ = &flag; }
+
+  gantry_status exec(std::string_view sql, std::span<const gantry_value> params, std::int64_t* changes) override;
+  gantry_status exec_many(std::string_view sql, std::span<const gantry_value> params, std::size_t param_count,
+                          std::size_t row_count, std::int64_t* changes) override;
+  gantry_status defer(std::string_view sql, std::span<const gantry_value> params) override;
+  gantry_status query(std::string_view sql, std::span<const gantry_value> params, cursor** out) override;
+  gantry_status script(std::string_view sql) override;
+
+  gantry_status begin() override;
+  gantry_status commit() override;
+  void rollback() noexcept override;
+  gantry_status savepoint() override;
+  gantry_status rollback_to() override;
+  gantry_status release() override;
+  gantry_status begin_read() override;
+  void end_read() noexcept override;
+  std::string_view error_text() const noexcept override { return failure_.text; }
+
+  // False: the connection is lost, the next begin makes a new one. Looks at the socket, asks nobody.
+  bool connected() noexcept;
+
+  // Used by cursors.
+  gantry_status no_column(std::size_t index, std::size_t columns, bool on_row);
+
+ private:
+  enum class phase { idle, writing, reading, stopped };
+  struct scope {
+    std::uint64_t serial = 0;  // 0: the transaction itself
+    bool sent = false;         // the server knows of it
+    bool dirty = false;        // a statement ran in it: to go back to its begin would undo that
+    bool guarded = false;      // a savepoint of the session's own is open in it
+  };
+  // How far a failed statement reaches.
+  enum class guard { none, own_savepoint, scope_begin };
+
+  postgres_session(const postgres_options& options, const address& where, role role, write_health& health);
+
+  result<void> connect();
+  bool ensure_connected();
+  void drop_connection() noexcept;
+
+  statement* ready(std::string_view sql, std::size_t params);
+  prepared* prepare(statement& what, std::span<const gantry_value> params);
+  guard open_guard();
+  void send_begin();
+  bool add(const prepared& which, std::span<const gantry_value> params, const statement& what, pipeline::answer wants);
+  pipeline::command about(pipeline::part what, pipeline::answer wants, const statement* of = nullptr) const;
+
+  // Sends and waits; GANTRY_OK, or the failure of the first command that failed, with the transaction's state after it.
+  gantry_status settle(guard protection, std::vector<result_handle>* kept = nullptr);
+  gantry_status settle_lost(const pipeline::outcome& what);
+  gantry_status settle_failed(const pipeline::outcome& what, guard protection);
+  // Does it again where that is right: the first read of a snapshot on a new connection when the old one is dead, and a
+  // statement that was prepared before a change of the schema.
+  template <typename F>
+  gantry_status attempt(F&& once);
+
+  gantry_status run_statement(std::string_view sql, std::span<const gantry_value> params, bool rows,
+                              std::int64_t* changes, cursor** out);
+  gantry_status resolve_doubt(const doubtful_commit& which);
+  void end_transaction() noexcept;
+  void close_cursors(std::size_t from_depth) noexcept;
+  postgres_cursor* free_cursor() noexcept;
+
+  gantry_status refuse(gantry_status status, std::string text);
+  gantry_status refuse_doomed();
+  gantry_status doom(gantry_status status);
+
+  const postgres_options& options_;
+  const address& where_;
+  const role role_;
+  write_health& health_;
+  std::atomic<bool>* open_flag_ = nullptr;
+
+  std::unique_ptr<connection> on_;
+  std::unique_ptr<pipeline> to_;
+  statement_cache statements_;
+  encoder encoder_;
+  std::array<postgres_cursor, 16> cursors_;
+  failure_text failure_;
+  std::chrono::steady_clock::time_point retry_at_{};
+  std::chrono::milliseconds pause_{0};
+
+  phase phase_ = phase::idle;
+  bool begun_ = false;                 // BEGIN was sent
+  bool answered_ = false;              // something of this transaction was answered
+  std::string number_;                 // of the transaction, once it is known
+  gantry_status doom_ = GANTRY_OK;     // the transaction is over; what everything answers until rollback()
+  gantry_status spoiled_ = GANTRY_OK;  // over, up to the innermost savepoint
+  std::vector<scope> scopes_;
+  std::int64_t changed_ = 0;  // rows, by what was counted in the last round trip
+  bool outdated_ = false;     // the last failure was that of a statement prepared before a change of the schema
+  bool under_guard_ = false;  // what is added now stands behind a guard
+  std::uint64_t serials_ = 0;
+  std::string writer_id_;
+  std::string last_doubt_;
+};
+
+}  // namespace gantry::store::postgres

@@ -1,0 +1,79 @@
+#include "store/postgres/statement_cache.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+
+#include "store/postgres/values.hpp"
+
+namespace gantry::store::postgres {
+namespace {
+
+bool is_array(const gantry_value& value) { return value.type == GANTRY_INT_ARRAY || value.type == GANTRY_TEXT_ARRAY; }
+
+}  // namespace
+
+void prepared::describe(const pg_result* from) {
+  types.clear();
+  for (int i = 0; i < PQnparams(from); ++i) types.push_back(static_cast<std::uint32_t>(PQparamtype(from, i)));
+  columns = static_cast<std::size_t>(PQnfields(from));
+  binary = true;
+  for (int i = 0; i < PQnfields(from); ++i)
+    binary = binary && reads_binary(static_cast<std::uint32_t>(PQftype(from, i)));
+}
+
+prepared* statement::variant(std::span<const gantry_value> params, failure_text& failure) {
+  std::vector<bool> texts;
+  for (const auto& place : sql.arrays) {
+    if (!is_array(params[place.parameter])) {
+      failure = {GANTRY_INVALID,
+                 "$" + std::to_string(place.parameter + 1) + " of gantry_array is not an array: " + excerpt(*text)};
+      return nullptr;
+    }
+    texts.push_back(params[place.parameter].type == GANTRY_TEXT_ARRAY);
+  }
+  const auto arrays = std::count_if(params.begin(), params.end(), is_array);
+  if (static_cast<std::size_t>(arrays) > sql.arrays.size()) {
+    failure = {GANTRY_INVALID, "an array stands only in gantry_array($n): " + excerpt(*text)};
+    return nullptr;
+  }
+  for (auto& each : variants)
+    if (each.texts == texts) return &each;
+  variants.push_back({{}, texts, {}, 0, true});
+  return &variants.back();
+}
+
+statement* statement_cache::find(std::string_view sql, failure_text& failure) {
+  auto found = by_text_.find(sql);
+  if (found == by_text_.end()) {
+    auto made = std::make_unique<statement>();
+    if (!sql_text::parse(sql, made->sql, failure)) return nullptr;
+    made->text = std::make_shared<const std::string>(sql);
+    if (by_text_.size() >= capacity) evict();
+    const std::string_view key = *made->text;
+    found = by_text_.emplace(key, std::move(made)).first;
+  }
+  found->second->used_at = ++uses_;
+  return found->second.get();
+}
+
+void statement_cache::clear() {
+  by_text_.clear();
+  evicted_.clear();
+}
+
+void statement_cache::forget(const statement& which) {
+  for (const auto& each : which.variants)
+    if (!each.name.empty()) evicted_.push_back(each.name);
+  by_text_.erase(std::string_view(*which.text));
+}
+
+// Only SQL that is made up at run time gets here, so a scan is cheap enough.
+void statement_cache::evict() {
+  const auto oldest = std::min_element(by_text_.begin(), by_text_.end(), [](const auto& a, const auto& b) {
+    return a.second->used_at < b.second->used_at;
+  });
+  forget(*oldest->second);
+}
+
+}  // namespace gantry::store::postgres

@@ -1,0 +1,71 @@
+// Prepared statements of one connection, found by their text.
+// Owned by a session. Thread: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "gantry/abi/store.h"
+#include "store/postgres/sql_text.hpp"
+#include "store/postgres/status.hpp"
+
+struct pg_result;
+
+namespace gantry::store::postgres {
+
+// What the server knows of a statement, once it is prepared. One with arrays is prepared anew for other kinds of them.
+struct prepared {
+  std::string name;                  // on the server; empty: not prepared yet
+  std::vector<bool> texts;           // of each array: it holds texts
+  std::vector<std::uint32_t> types;  // of the parameters
+  std::size_t columns = 0;
+  bool binary = true;  // all columns can be read so
+
+  // Takes what the server says about it.
+  void describe(const pg_result* from);
+};
+
+struct statement {
+  std::shared_ptr<const std::string> text;  // as it was written
+  sql_text sql;
+  std::vector<prepared> variants;
+  std::uint64_t used_at = 0;
+
+  // The variant for these parameters; one that is new has no name yet. INVALID: an array where none may be, or none
+  // where one must be.
+  prepared* variant(std::span<const gantry_value> params, failure_text& failure);
+};
+
+class statement_cache {
+ public:
+  // The statement of this text; null: it is none, `failure` says why. Stays valid until the next find().
+  statement* find(std::string_view sql, failure_text& failure);
+
+  // A name for a new prepared statement of this connection.
+  std::string new_name() { return "g" + std::to_string(++names_); }
+
+  // Names that the server may forget.
+  std::vector<std::string> take_evicted() { return std::exchange(evicted_, {}); }
+
+  // The server has forgotten all of them.
+  void clear();
+  void forget(const statement& which);
+
+  static constexpr std::size_t capacity = 256;
+
+ private:
+  void evict();
+
+  std::unordered_map<std::string_view, std::unique_ptr<statement>> by_text_;
+  std::vector<std::string> evicted_;
+  std::uint64_t names_ = 0;
+  std::uint64_t uses_ = 0;
+};
+
+}  // namespace gantry::store::postgres

@@ -1,0 +1,277 @@
+// Transactions, savepoints and failures of a session.
+#include <libpq-fe.h>
+
+#include <utility>
+
+#include "store/postgres/session.hpp"
+
+namespace gantry::store::postgres {
+
+void write_health::stop(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  if (reason_.empty()) reason_ = std::move(reason);
+  stopped_.store(true, std::memory_order_release);
+}
+
+std::string write_health::reason() const {
+  const std::lock_guard lock(mutex_);
+  return reason_;
+}
+
+gantry_status postgres_session::begin() {
+  if (phase_ == phase::stopped) return refuse_doomed();
+  if (phase_ != phase::idle) return refuse(GANTRY_INVALID, "a transaction is open already");
+  if (role_ != role::writer) return refuse(GANTRY_REFUSED, "a reader's session can't begin a write transaction");
+  if (!ensure_connected()) return failure_.status;
+  phase_ = phase::writing;
+  scopes_.assign(1, scope{0, true, false, false});
+  return GANTRY_OK;
+}
+
+gantry_status postgres_session::commit() {
+  if (phase_ == phase::stopped) return refuse_doomed();
+  if (phase_ != phase::writing) return refuse(GANTRY_INVALID, "no write transaction is open");
+  close_cursors(0);
+  if (doom_ == GANTRY_OK && spoiled_ != GANTRY_OK) doom(GANTRY_RETRY);
+  if (doom_ == GANTRY_OK && !begun_) {
+    end_transaction();
+    return GANTRY_OK;
+  }
+  // Its number must be known before COMMIT goes out.
+  if (doom_ == GANTRY_OK && number_.empty()) settle(guard::none);
+  if (doom_ != GANTRY_OK) {
+    const auto status = doom_;
+    const auto text = failure_;
+    rollback();
+    failure_ = text;
+    return status;
+  }
+  to_->run("gantry_commit", about(pipeline::part::commit, pipeline::answer::keep));
+  auto done = to_->settle();
+  if (done.lost) {
+    const int backend = on_->backend();
+    drop_connection();
+    const doubtful_commit which{number_, writer_id_, backend};
+    failure_.text = "the connection was lost during the commit: " + done.message;
+    return resolve_doubt(which);
+  }
+  if (!done.failed && !done.kept.empty() && std::string_view(PQcmdStatus(done.kept.back().get())) == "COMMIT") {
+    end_transaction();
+    return GANTRY_OK;
+  }
+  // What fails with the commit is a conflict or worth a rerun, whatever it was: nothing is committed.
+  const auto status = done.failed ? status_of(done.sqlstate) : GANTRY_RETRY;
+  failure_ = {status, "the commit failed: " + done.message};
+  if (done.by.text) failure_.text += ": " + excerpt(*done.by.text);
+  if (status != GANTRY_CONFLICT && status != GANTRY_UNAVAILABLE) failure_.status = GANTRY_RETRY;
+  const auto text = failure_;
+  rollback();
+  failure_ = text;
+  return text.status;
+}
+
+gantry_status postgres_session::resolve_doubt(const doubtful_commit& which) {
+  std::string why;
+  const auto was = failure_.text;
+  switch (resolve(options_, where_, which, why)) {
+    case fate::committed:
+      end_transaction();
+      return GANTRY_OK;
+    case fate::undone:
+      end_transaction();
+      return refuse(GANTRY_RETRY, was + "; it was not committed");
+    case fate::unknown:
+      break;
+  }
+  end_transaction();
+  phase_ = phase::stopped;
+  refuse(GANTRY_FAILED, was + "; whether it was committed could not be found out in " +
+                            std::to_string(options_.doubt_timeout.count()) + " ms: " + why);
+  health_.stop(failure_.text);
+  return GANTRY_FAILED;
+}
+
+void postgres_session::rollback() noexcept {
+  if (phase_ != phase::writing) return;
+  close_cursors(0);
+  if (on_ && begun_) {
+    // What waits in the pipeline may fail: the ROLLBACK stands behind a sync of its own.
+    to_->settle();
+    if (PQtransactionStatus(on_->handle()) != PQTRANS_IDLE) {
+      to_->run("gantry_rollback", {});
+      if (to_->settle().lost) drop_connection();
+    }
+  }
+  end_transaction();
+}
+
+void postgres_session::end_transaction() noexcept {
+  close_cursors(0);
+  scopes_.clear();
+  begun_ = false;
+  answered_ = false;
+  number_.clear();
+  doom_ = GANTRY_OK;
+  spoiled_ = GANTRY_OK;
+  if (phase_ != phase::stopped) phase_ = phase::idle;
+}
+
+gantry_status postgres_session::savepoint() {
+  if (phase_ != phase::writing) {
+    if (phase_ == phase::stopped) return refuse_doomed();
+    return refuse(GANTRY_INVALID, "a savepoint needs a write transaction");
+  }
+  if (doom_ != GANTRY_OK || spoiled_ != GANTRY_OK) return refuse_doomed();
+  scopes_.push_back({++serials_, false, false, false});
+  return GANTRY_OK;
+}
+
+gantry_status postgres_session::rollback_to() {
+  if (phase_ == phase::stopped || doom_ != GANTRY_OK) return refuse_doomed();
+  if (scopes_.size() < 2) return refuse(GANTRY_INVALID, "no savepoint is open");
+  close_cursors(scopes_.size() - 1);
+  auto& inner = scopes_.back();
+  if (!inner.sent) return GANTRY_OK;
+  // A deferred statement of this savepoint may fail, which would skip the way back.
+  if (spoiled_ == GANTRY_OK && to_->pending() != 0) settle(guard::none);
+  if (doom_ != GANTRY_OK) return refuse_doomed();
+  to_->run("gantry_rollback_to", about(pipeline::part::control, pipeline::answer::drop));
+  spoiled_ = GANTRY_OK;
+  inner.dirty = false;
+  inner.guarded = false;
+  return GANTRY_OK;
+}
+
+gantry_status postgres_session::release() {
+  if (phase_ == phase::stopped || doom_ != GANTRY_OK) return refuse_doomed();
+  if (scopes_.size() < 2) return refuse(GANTRY_INVALID, "no savepoint is open");
+  // Whoever ignored the failure of a statement can't keep the rest.
+  if (spoiled_ != GANTRY_OK) {
+    doom(GANTRY_RETRY);
+    return refuse_doomed();
+  }
+  close_cursors(scopes_.size() - 1);
+  const bool sent = scopes_.back().sent;
+  if (sent) to_->run("gantry_release", about(pipeline::part::control, pipeline::answer::drop));
+  scopes_.pop_back();
+  if (sent) scopes_.back().dirty = true;
+  return GANTRY_OK;
+}
+
+gantry_status postgres_session::begin_read() {
+  if (phase_ == phase::stopped) return refuse_doomed();
+  if (phase_ != phase::idle) return refuse(GANTRY_INVALID, "a transaction is open already");
+  if (!ensure_connected()) return failure_.status;
+  phase_ = phase::reading;
+  answered_ = false;
+  return GANTRY_OK;
+}
+
+// Nobody waits for its answer: the next statement reads it.
+void postgres_session::end_read() noexcept {
+  if (phase_ != phase::reading) return;
+  close_cursors(0);
+  if (on_ && begun_) {
+    to_->run("gantry_rollback", {});
+    to_->send();
+  }
+  end_transaction();
+}
+
+gantry_status postgres_session::settle(guard protection, std::vector<result_handle>* kept) {
+  auto done = to_->settle();
+  under_guard_ = false;
+  changed_ = done.changed;
+  if (done.lost) return settle_lost(done);
+  // The first answer of a write transaction is its number.
+  if (phase_ == phase::writing && number_.empty() && !done.kept.empty()) {
+    number_ = PQgetvalue(done.kept.front().get(), 0, 0);
+    done.kept.erase(done.kept.begin());
+  }
+  if (done.failed) return settle_failed(done, protection);
+  answered_ = true;
+  if (kept) *kept = std::move(done.kept);
+  return GANTRY_OK;
+}
+
+gantry_status postgres_session::settle_lost(const pipeline::outcome& what) {
+  drop_connection();
+  refuse(GANTRY_RETRY, "the connection was lost, nothing is committed: " + what.message);
+  if (phase_ == phase::writing) return doom(GANTRY_RETRY);
+  // Alone, or in a snapshot, nothing can be rerun by the runtime.
+  failure_.status = GANTRY_UNAVAILABLE;
+  failure_.text = "the connection was lost: " + what.message;
+  if (phase_ == phase::reading) doom(GANTRY_UNAVAILABLE);
+  return GANTRY_UNAVAILABLE;
+}
+
+gantry_status postgres_session::settle_failed(const pipeline::outcome& what, guard protection) {
+  const auto status = status_of(what.sqlstate);
+  refuse(status, what.message);
+  if (what.by.text && status != GANTRY_CONFLICT) failure_.text += ": " + excerpt(*what.by.text);
+  // Prepared before a change of the schema: it is prepared anew the next time.
+  const bool outdated = what.routine == "RevalidateCachedQuery";
+  if (outdated && what.by.text) {
+    outdated_ = true;
+    failure_text ignored;
+    if (auto* const old = statements_.find(*what.by.text, ignored)) statements_.forget(*old);
+    failure_.status = GANTRY_RETRY;
+  }
+  if (phase_ == phase::idle) return failure_.status;
+  if (phase_ == phase::reading) {
+    doom(failure_.status);
+    return failure_.status;
+  }
+  const bool control = what.by.what == pipeline::part::control;
+  if (control || status == GANTRY_RETRY || status == GANTRY_UNAVAILABLE) {
+    // A server that only reads (a standby, after a failover) takes no writes now.
+    return doom(control && status != GANTRY_RETRY ? GANTRY_UNAVAILABLE : status);
+  }
+  auto& inner = scopes_.back();
+  const bool here = what.by.scope == inner.serial;
+  if (!what.by.guarded) protection = guard::none;  // a deferred statement before it
+  if (here && protection == guard::own_savepoint) {
+    to_->run("gantry_undo", about(pipeline::part::control, pipeline::answer::drop));
+  } else if (here && protection == guard::scope_begin) {
+    to_->run("gantry_rollback_to", about(pipeline::part::control, pipeline::answer::drop));
+    inner.dirty = false;
+  } else if (here && inner.serial != 0) {
+    spoiled_ = failure_.status;
+  } else {
+    const auto told = failure_.status;
+    doom(GANTRY_RETRY);
+    return here ? told : GANTRY_RETRY;
+  }
+  return failure_.status;
+}
+
+gantry_status postgres_session::doom(gantry_status status) {
+  doom_ = status;
+  failure_.status = status;
+  return status;
+}
+
+gantry_status postgres_session::refuse(gantry_status status, std::string text) {
+  failure_ = {status, std::move(text)};
+  return status;
+}
+
+gantry_status postgres_session::refuse_doomed() {
+  if (phase_ == phase::stopped) {
+    return refuse(GANTRY_FAILED,
+                  "writing has stopped, what was committed last is unknown; restart once the server can be "
+                  "reached: " +
+                      health_.reason());
+  }
+  // The text of the failure that ended the transaction stays.
+  failure_.status = doom_ != GANTRY_OK ? doom_ : spoiled_;
+  return failure_.status;
+}
+
+gantry_status postgres_session::no_column(std::size_t index, std::size_t columns, bool on_row) {
+  if (!on_row) return refuse(GANTRY_INVALID, "no row to read a column of: call next first");
+  return refuse(GANTRY_INVALID,
+                "no column " + std::to_string(index) + ": the row has " + std::to_string(columns) + ", counted from 0");
+}
+
+}  // namespace gantry::store::postgres
