@@ -26,6 +26,8 @@ class breaker {
     probing_ = false;
     if (++failures_ >= failures_to_open) open_until_us_ = now_us + open_us;
   }
+  // The attempt ended without saying anything about the target; the next one may try.
+  void undecided() noexcept { probing_ = false; }
   bool open(std::int64_t now_us) const noexcept { return failures_ >= failures_to_open && now_us < open_until_us_; }
   std::int64_t opens_again_at_us() const noexcept { return open_until_us_; }
 

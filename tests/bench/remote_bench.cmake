@@ -1,0 +1,2 @@
+add_executable(remote_bench ${CMAKE_CURRENT_LIST_DIR}/remote_bench.cpp)
+target_link_libraries(remote_bench PRIVATE gantry_host_call gantry_host_http gantry_warnings)
