@@ -9,18 +9,21 @@
 #include <thread>
 
 #include "admin/operations.hpp"
+#include "bus/kafka/kafka_bus.hpp"
 #include "bus/local/local_bus.hpp"
 #include "http/endpoint.hpp"
 #include "http/problem.hpp"
 #include "observability/health.hpp"
 #include "observability/log.hpp"
 #include "observability/metrics.hpp"
+#include "store/postgres/postgres_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace gantry::app {
 namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(20);
+constexpr auto longest_bus_wait = std::chrono::seconds(60);
 
 // Splits "host:port"; the host may be in brackets.
 result<std::pair<std::string, std::uint16_t>> split_address(const std::string& text) {
@@ -172,32 +175,62 @@ class local_host final : public host_process {
   }
 
   result<void> open_bus() {
-    switch (*model_.bus.driver) {
-      case topology::bus_driver::local: break;
-      case topology::bus_driver::kafka:
-        return error{errc::unsupported, "bus.driver is kafka, which this build of gantry does not have: expected local"};
-    }
-    bus::local_bus_options o;
-    o.directory = *model_.bus.path;
-    o.sync_interval = *model_.bus.sync;
-    auto opened = bus::open_local_bus(o);
+    auto opened = *model_.bus.driver == topology::bus_driver::kafka ? open_kafka() : open_journal();
     if (!opened) return opened.failure();
     bus_ = std::move(*opened);
     return {};
   }
 
+  result<std::unique_ptr<bus::bus>> open_journal() const {
+    bus::local_bus_options o;
+    o.directory = *model_.bus.path;
+    o.sync_interval = *model_.bus.sync;
+    return bus::open_local_bus(o);
+  }
+
+  // Waits until the brokers answer: what is to run needs its topics.
+  result<std::unique_ptr<bus::bus>> open_kafka() const {
+    bus::kafka_bus_options o;
+    o.brokers = *model_.bus.brokers;
+    for (const auto& [name, text] : model_.bus.properties) o.properties.emplace(name, *text);
+    o.member = *model_.name + "." + options_.host;
+    o.on_log = [](int level, std::string_view text) {
+      constexpr int syslog_error = 3;
+      if (level <= syslog_error) observability::log_warn("The Kafka client reports trouble.", {{"text", text}});
+    };
+    auto opened = bus::open_kafka_bus(o);
+    if (!opened) return opened;
+    const auto until = std::chrono::steady_clock::now() + longest_bus_wait;
+    while (!model_.topics.empty()) {
+      bus::topic_spec probe = lifecycle::spec_of(model_, model_.topics.begin()->first);
+      const auto topic = (*opened)->open_topic(probe);
+      if (topic || topic.failure().code != errc::unavailable) break;  // the rest says more of what is wrong
+      if (std::chrono::steady_clock::now() >= until)
+        return error{errc::unavailable, "bus.brokers: " + topic.failure().text + "; waited for " +
+                                            std::to_string(longest_bus_wait.count()) + " s"};
+      observability::log_warn("Waiting for the bus.", {{"brokers", *model_.bus.brokers}, {"reason", topic.failure().text}});
+    }
+    return opened;
+  }
+
   result<std::unique_ptr<store::store>> open_store(const std::string& plugin) {
     const auto& settings = model_.stores.at(*model_.plugins.at(plugin).store);
-    switch (*settings.driver) {
-      case topology::store_driver::sqlite: break;
-      case topology::store_driver::postgres:
-        return error{errc::unsupported, "the store of " + plugin +
-                                            " is postgres, which this build of gantry does not have: expected sqlite"};
+    const auto promise = *settings.durability == topology::store_durability::power ? store::durability::power
+                                                                                   : store::durability::process;
+    if (*settings.driver == topology::store_driver::postgres) {
+      store::postgres_options o;
+      o.url = *settings.url;
+      o.schema = topology::for_plugin(*settings.schema, plugin);
+      o.readers = std::max<std::size_t>(static_cast<std::size_t>(*settings.pool), 2) - 1;
+      o.promise = promise;
+      o.warn = [plugin](std::string_view text) {
+        observability::log_warn("The store does not keep its promise.", {{"plugin", plugin}, {"reason", text}});
+      };
+      return store::open_postgres_store(o);
     }
     store::sqlite_options o;
     o.file = topology::for_plugin(*settings.path, plugin);
-    o.promise = *settings.durability == topology::store_durability::power ? store::durability::power
-                                                                          : store::durability::process;
+    o.promise = promise;
     return store::open_sqlite_store(o);
   }
 

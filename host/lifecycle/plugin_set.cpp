@@ -65,14 +65,20 @@ plugin_set::plugin_set(host_parts parts) : parts_(std::move(parts)) {}
 
 plugin_set::~plugin_set() { stop(); }
 
+bus::topic_spec spec_of(const topology::topology& model, const std::string& topic) {
+  const auto& t = model.topics.at(topic);
+  bus::topic_spec spec;
+  spec.name = topic;
+  spec.partitions = static_cast<std::uint32_t>(*t.partitions);
+  spec.retention = std::chrono::duration_cast<std::chrono::milliseconds>(*t.retention);
+  spec.retention_bytes = *t.max_bytes;
+  spec.max_message = *t.max_message;
+  return spec;
+}
+
 result<void> plugin_set::open_topics() {
   for (const auto& [name, t] : parts_.model->topics) {
-    bus::topic_spec spec;
-    spec.name = name;
-    spec.partitions = static_cast<std::uint32_t>(*t.partitions);
-    spec.retention = std::chrono::duration_cast<std::chrono::milliseconds>(*t.retention);
-    spec.retention_bytes = *t.max_bytes;
-    spec.max_message = *t.max_message;
+    auto spec = spec_of(*parts_.model, name);
     const auto id = parts_.events->open_topic(spec);
     if (!id) return prefixed("topic " + name, id.failure());
     topics_[name] = *id;

@@ -49,6 +49,9 @@ struct host_parts {
   std::chrono::milliseconds start_timeout{30'000};  // of create, setup and start together
 };
 
+// A topic of the topology, as the bus wants it.
+bus::topic_spec spec_of(const topology::topology& model, const std::string& topic);
+
 struct plugin_row {
   std::string id;
   std::string version;
