@@ -138,27 +138,28 @@ void each_open(gantry::db& db, const std::function<void(std::string_view, std::s
       db.query("SELECT o.order_id, p.saga, p.deadline_us" ORDER_TABLES
                " WHERE o.order_id >= (SELECT order_id FROM order_marks WHERE name = 'open') AND p.deadline_us <> 0 "
                "UNION "
-               "SELECT o.order_id, p.saga, p.deadline_us" ORDER_TABLES
-               " JOIN reopened_orders r ON r.order_id = o.order_id WHERE p.deadline_us <> 0");
+               "SELECT o.order_id, p.saga, p.deadline_us FROM reopened_orders r CROSS JOIN placed_orders o "
+               "CROSS JOIN order_progress p WHERE o.order_id = r.order_id AND p.seq = o.seq AND p.deadline_us <> 0");
   for (const auto& row : rows) {
     fn(row.get<std::string_view>(0), row.get<std::string_view>(1), row.get<std::int64_t>(2));
   }
 }
 
+// CROSS JOIN fixes the order on SQLite, which would otherwise begin with every order there is.
 void raise_open_mark(gantry::tx& tx, std::int64_t before_us) {
   const auto span = tx.one(
       "SELECT max(span.order_id), min(CASE WHEN p.deadline_us <> 0 THEN span.order_id END) FROM ("
       "SELECT order_id, seq FROM placed_orders "
       "WHERE order_id >= (SELECT order_id FROM order_marks WHERE name = 'open') AND order_id < $1 "
-      "ORDER BY order_id LIMIT 4000) AS span JOIN order_progress p ON p.seq = span.seq",
+      "ORDER BY order_id LIMIT 4000) AS span CROSS JOIN order_progress p WHERE p.seq = span.seq",
       first_id_of(before_us));
   if (!span || span->is_null(0)) return;
   tx.exec("UPDATE order_marks SET order_id = $1 WHERE name = 'open'",
           span->is_null(1) ? span->get<std::string_view>(0) : span->get<std::string_view>(1));
   tx.exec(
       "DELETE FROM reopened_orders WHERE order_id IN (SELECT r.order_id FROM reopened_orders r "
-      "JOIN placed_orders o ON o.order_id = r.order_id JOIN order_progress p ON p.seq = o.seq "
-      "WHERE p.deadline_us = 0)");
+      "CROSS JOIN placed_orders o CROSS JOIN order_progress p "
+      "WHERE o.order_id = r.order_id AND p.seq = o.seq AND p.deadline_us = 0)");
 }
 
 #undef ORDER_TABLES
