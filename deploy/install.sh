@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   build-essential binutils cmake ninja-build ccache git ca-certificates curl jq
   libboost1.81-dev libboost-filesystem1.81-dev libpistache-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
-  libsodium-dev libssl-dev libelf-dev libsqlite3-dev libpqxx-dev libpq-dev librdkafka-dev pkg-config
+  libsodium-dev libssl-dev libelf-dev libjemalloc-dev libsqlite3-dev libpqxx-dev libpq-dev librdkafka-dev pkg-config
 )
 # What the tests need beside that.
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang python3 openssl)
