@@ -44,6 +44,19 @@ def free_port():
         return s.getsockname()[1]
 
 
+def variable(file, name):
+    """A variable of an `env` file that tests/servers wrote."""
+    return re.search(rf"(?m)^(?:export )?{name}=(.*)$", pathlib.Path(file).read_text()).group(1)
+
+
+def on_servers(text, folder):
+    """The same topology on Kafka and PostgreSQL: what changes is where events and rows are kept."""
+    brokers = variable(folder / "kafka/env", "KAFKA_BOOTSTRAP")
+    url = variable(folder / "postgres/env", "POSTGRES_URL")
+    text = text.replace("  driver: local\n  path: data/bus\n  sync: 5ms\n", f"  driver: kafka\n  brokers: {brokers}\n")
+    return re.sub(r"  default: \{ driver: sqlite.*\}", f'  default: {{ driver: postgres, url: "{url}", pool: 4 }}', text)
+
+
 class Shop:
     """One host. The folder outlives restarts; `close` removes it."""
 
@@ -61,6 +74,9 @@ class Shop:
         for name in without:
             text = re.sub(rf"(?m)^  {name}: \{{ hosts.*\n", "", text)
         text = text.rstrip("\n") + "\n" + "".join(f"  {p}\n" for p in plugins)
+        servers = os.environ.get("GANTRY_SHOP_SERVERS")
+        if servers:
+            text = on_servers(text, pathlib.Path(servers))
         if edit:
             text = edit(text)
         (self.folder / "topology.yaml").write_text(text)
