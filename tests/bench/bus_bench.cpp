@@ -251,6 +251,7 @@ struct opened_bus {
 
 settings parse(int argc, char** argv) {
   settings s;
+  bool known = argc % 2 == 1;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
     if (name == "--directory") s.directory = argv[i + 1];
@@ -261,6 +262,14 @@ settings parse(int argc, char** argv) {
     if (name == "--seconds") s.seconds = std::atof(argv[i + 1]);
     if (name == "--rate") s.rate = std::atof(argv[i + 1]);
     if (name == "--sustained-gb") s.sustained_gb = std::atof(argv[i + 1]);
+    known = known && (name == "--directory" || name == "--batch" || name == "--size" || name == "--partitions" ||
+                      name == "--sync-us" || name == "--seconds" || name == "--rate" || name == "--sustained-gb");
+  }
+  if (!known) {
+    std::fprintf(stderr,
+                 "usage: bus_bench [--directory DIR] [--batch N] [--size BYTES] [--partitions N] [--sync-us N] [--seconds N]"
+                 " [--rate N] [--sustained-gb N]\n");
+    std::exit(2);
   }
   return s;
 }
