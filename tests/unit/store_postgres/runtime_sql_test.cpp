@@ -54,7 +54,7 @@ class RuntimeSqlTest : public StoreFixture, public ::testing::WithParamInterface
     }
     for (int again = 0; again < 2; ++again) {
       ASSERT_EQ(writer_->begin(), GANTRY_OK);
-      ASSERT_EQ(writer_->script(for_driver(schema, store_->driver())), GANTRY_OK) << writer_->error_text();
+      ASSERT_EQ(writer_->script(gantry::store::for_driver(schema, store_->driver())), GANTRY_OK) << writer_->error_text();
       ASSERT_EQ(writer_->commit(), GANTRY_OK);
     }
   }
