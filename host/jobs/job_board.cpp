@@ -142,7 +142,8 @@ class claim_write final : public write {
   gantry_status run(gantry_tx& tx) override {
     next_due_us_ = INT64_MAX;
     auto& session = *tx.db.session;
-    const auto room = static_cast<std::int64_t>(board_.ready_max_) - static_cast<std::int64_t>(board_.backlog());
+    const auto taken = board_.backlog() + board_.owner_.writer->held_jobs();
+    const auto room = static_cast<std::int64_t>(board_.ready_max_) - static_cast<std::int64_t>(taken);
     // Jobs of a version that had more kinds stay until their kind is back.
     const auto& kinds = board_.owner_.declared.jobs;
     std::vector<gantry_value> due;
@@ -226,7 +227,8 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
   if (const auto s = drop(tx, name, key, replaced); s != GANTRY_OK) return s;
   const auto uuid = new_uuid(tx.now_us);
   const std::string_view id(uuid.data(), uuid.size());
-  const bool now = at_us <= tx.now_us && backlog() + tx.jobs.size() < ready_max_;
+  const auto ahead = backlog() + owner_.writer->held_jobs() + tx.jobs.size();
+  const bool now = at_us <= tx.now_us && ahead < ready_max_;
   const std::int64_t due = std::max(at_us, tx.now_us);
   const gantry_value row[] = {value(id),
                               value(std::string_view(name)),
@@ -291,6 +293,7 @@ gantry_status job_board::drop(gantry_tx& tx, std::string_view kind, std::string_
 bool job_board::waits(const gantry_tx& tx, std::string_view id) const {
   const auto is_it = [&](const ready_job& job) { return job.id == id; };
   if (std::any_of(tx.jobs.begin(), tx.jobs.end(), is_it)) return true;
+  if (owner_.writer && owner_.writer->holds_job(id)) return true;
   const std::lock_guard lock(mutex_);
   return std::any_of(kinds_.begin(), kinds_.end(),
                      [&](const kind_state& k) { return std::any_of(k.ready.begin(), k.ready.end(), is_it); });

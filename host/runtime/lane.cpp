@@ -25,6 +25,7 @@ constexpr std::int64_t longest_fetch_pause_us = 200'000;
 constexpr std::size_t reruns_alone = 3;  // of a single event or write, before it is to blame
 constexpr std::size_t longest_error = 4096;
 constexpr std::uint64_t unsaved_max = 1000;
+constexpr std::int64_t slow_batch_us = 20'000;
 constexpr std::size_t unsettled_max = 4;  // commits that wait for their sync
 
 constexpr std::string_view meta_schema =
@@ -286,6 +287,13 @@ void lane::run() {
     }
   }
   settle();
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (!broken_.empty()) {
+      busy_ = false;
+      return;
+    }
+  }
   if (relay_->wants_catch_up() && make_durable()) {
     relay_->catch_up(*session_);
     if (relay_->wants_catch_up()) workers_.schedule(*this);
@@ -304,7 +312,8 @@ void lane::run() {
     }
     if (waiting) workers_.schedule(*this);
   }
-  if (!waiting || unsettled_.size() >= unsettled_max) {
+  // Beside a slow handler a sync costs nothing, and what was committed should not wait for the next one.
+  if (!waiting || unsettled_.size() >= unsettled_max || clock_.steady_us() - now > slow_batch_us) {
     make_durable();
   } else if (!unsettled_.empty()) {
     session_->sync_later([this] { workers_.schedule(*this); });
@@ -335,9 +344,13 @@ class timer_write final : public write {
  public:
   timer_write(instance& owner, timer_wheel& wheel, std::int64_t again_us, timer_wheel::fired what)
       : owner_(owner), wheel_(wheel), again_us_(again_us), what_(std::move(what)) {}
+  // One that failed is armed again, before a later batch arms or disarms it.
+  bool changes_lane() const override { return failed_; }
   gantry_status run(gantry_tx& tx) override {
     const auto& kind = owner_.declared.timers[what_.kind];
-    return owner_.guarded([&] { return kind.fire(kind.user, str(what_.key), &tx); }, "timer");
+    const auto status = owner_.guarded([&] { return kind.fire(kind.user, str(what_.key), &tx); }, "timer");
+    failed_ = status != GANTRY_OK;
+    return status;
   }
   void finished(bool, gantry_status status, std::string_view text) override {
     if (status == GANTRY_OK) return;
@@ -353,6 +366,7 @@ class timer_write final : public write {
   timer_wheel& wheel_;
   const std::int64_t again_us_;
   timer_wheel::fired what_;
+  bool failed_ = false;
 };
 
 }  // namespace
@@ -471,6 +485,7 @@ void lane::handle_batch() {
         end_without_commit(GANTRY_UNAVAILABLE, what.text);
         return;
       case attempt_end::broken:
+        make_durable();  // earlier commits may well be: they are told
         break_down(what.text);
         end_without_commit(GANTRY_UNAVAILABLE, what.text);
         return;
@@ -888,6 +903,19 @@ void lane::after_commit(std::uint64_t mark) {
   settle();
 }
 
+bool lane::holds_job(std::string_view id) const {
+  for (const auto& each : unsettled_)
+    for (const auto& job : each->jobs)
+      if (job.id == id) return true;
+  return false;
+}
+
+std::size_t lane::held_jobs() const {
+  std::size_t out = 0;
+  for (const auto& each : unsettled_) out += each->jobs.size();
+  return out;
+}
+
 // Tells of the commits that are durable by now.
 void lane::settle() {
   if (unsettled_.empty()) return;
@@ -965,6 +993,10 @@ void lane::end_without_commit(gantry_status status, std::string_view text) {
 }
 
 void lane::break_down(std::string_view why) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (!broken_.empty()) return;
+  }
   log_error("The store takes no more writes.", {{"plugin", owner_.id()}, {"store", store_.describe()}, {"error", why}});
   events_on_ = false;
   std::vector<std::unique_ptr<write>> waiting;

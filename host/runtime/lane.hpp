@@ -117,6 +117,9 @@ class lane final : public task, public bus::consumer_events {
   idempotency& replies() noexcept { return idempotency_; }
   gantry_status handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,
                        bool replayed);
+  // Whether a job of this id belongs to a commit that was not told yet: it has not begun.
+  bool holds_job(std::string_view id) const;
+  std::size_t held_jobs() const;
   // Partitions that stand still are tried again, unless the parked events are still at their bound.
   void resume();
 

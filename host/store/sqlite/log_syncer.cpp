@@ -19,15 +19,22 @@ log_syncer::~log_syncer() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool log_syncer::attach(connection& on) {
+log_syncer::attached log_syncer::attach(connection& on) {
   sqlite3_file* log = nullptr;
   if (sqlite3_file_control(on.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || log == nullptr ||
       log->pMethods == nullptr)
-    return false;
+    return attached::no_log;
+  // Makes durable what an earlier life has committed and not synced, and syncs the directory of a new log, which SQLite
+  // does once, and not for two threads.
+  const int code = gathering_vfs::sync_written(*log);
+  if (code == SQLITE_MISUSE) return attached::no_log;
+  if (code != SQLITE_OK) {
+    health_.stop(std::string("the log's sync failed: ") + sqlite3_errstr(code));
+    return attached::failed;
+  }
   const std::lock_guard lock(file_mutex_);
   log_ = log;
-  // Also syncs the directory of a new log, which SQLite does once, and not for two threads.
-  return gathering_vfs::sync_written(*log_) == SQLITE_OK;
+  return attached::yes;
 }
 
 void log_syncer::detach() {

@@ -25,8 +25,13 @@ class log_syncer {
   log_syncer& operator=(const log_syncer&) = delete;
   ~log_syncer();
 
-  // From now on commits go to this connection's log. False when it has none yet: then nothing may be put off.
-  bool attach(connection& on);
+  enum class attached {
+    yes,
+    no_log,  // nothing may be put off
+    failed,  // its sync failed: what an earlier life left there is unknown
+  };
+  // From now on commits go to this connection's log.
+  attached attach(connection& on);
   // Returns when all that were asked for are done, and nothing is called any more.
   void detach();
 

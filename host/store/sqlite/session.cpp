@@ -22,7 +22,9 @@ result<std::unique_ptr<sqlite_session>> sqlite_session::open(const sqlite_option
 
 // Once the log is open, which the first statement saw to. Should it not be, SQLite syncs each commit.
 result<void> sqlite_session::take_over_syncs() {
-  syncs_commits_ = syncs_.attach(*on_);
+  const auto taken = syncs_.attach(*on_);
+  if (taken == log_syncer::attached::failed) return error{errc::io, health_.reason()};
+  syncs_commits_ = taken == log_syncer::attached::yes;
   if (syncs_commits_) return {};
   auto full = on_->prepare_own("PRAGMA synchronous=FULL");
   if (!full) return std::move(full).failure();
