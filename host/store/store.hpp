@@ -86,6 +86,9 @@ class session {
   virtual gantry_status begin_read() = 0;
   virtual void end_read() noexcept = 0;
 
+  // False when its connection is gone for good, so that it is not worth keeping.
+  virtual bool usable() noexcept { return true; }
+
   // The text of the last failure.
   virtual std::string_view error_text() const noexcept = 0;
 };

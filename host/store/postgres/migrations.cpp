@@ -1,18 +1,14 @@
 #include "store/postgres/migrations.hpp"
 
 #include <array>
-#include <map>
 #include <string>
 
+#include "store/migration_plan.hpp"
 #include "store/postgres/doubt.hpp"
 #include "store/postgres/sql_text.hpp"
 
 namespace gantry::store::postgres {
 namespace {
-
-std::string title(std::uint32_t number, std::string_view name) {
-  return "migration " + std::to_string(number) + " (" + std::string(name) + ")";
-}
 
 error failed(const std::string& doing, const connection::refusal& why) {
   const auto code = why.sqlstate.empty() ? errc::unavailable : errc_of(status_of(why.sqlstate));
@@ -60,7 +56,7 @@ result<void> apply(connection& on, const migration& step) {
   std::vector<std::string_view> statements;
   failure_text refused;
   if (!split_script(step.sql, statements, refused)) {
-    return error{errc_of(refused.status), title(step.number, step.name) + ": " + refused.text};
+    return error{errc_of(refused.status), title_of(step.number, step.name) + ": " + refused.text};
   }
   connection::refusal why;
   const std::array record{std::to_string(step.number), step.name, step.sha256};
@@ -69,63 +65,8 @@ result<void> apply(connection& on, const migration& step) {
                        " to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))",
                        record, why))
     return {};
-  return failed(title(step.number, step.name) + " failed and was undone", why);
+  return failed(title_of(step.number, step.name) + " failed and was undone", why);
 }
-
-}  // namespace
-
-result<std::vector<const migration*>> choose_variants(std::span<const migration> steps) {
-  constexpr std::string_view driver = "postgres";
-  std::map<std::uint32_t, const migration*> chosen;
-  std::map<std::uint32_t, const migration*> seen;
-  for (const auto& step : steps) {
-    seen.emplace(step.number, &step);
-    if (!step.driver.empty() && step.driver != driver) continue;
-    auto& place = chosen[step.number];
-    if (place && place->driver == step.driver) {
-      return error{errc::invalid,
-                   title(step.number, step.name) + " has the number of " + title(place->number, place->name)};
-    }
-    if (!place || place->driver.empty()) place = &step;
-  }
-  std::vector<const migration*> ordered;
-  for (const auto& [number, first] : seen) {
-    if (number != ordered.size() + 1) {
-      return error{errc::invalid, "migrations are numbered from 1 without gaps: expected " +
-                                      std::to_string(ordered.size() + 1) + ", found " + title(number, first->name)};
-    }
-    const auto found = chosen.find(number);
-    if (found == chosen.end()) {
-      return error{errc::invalid,
-                   title(number, first->name) + " has no variant for postgres: add one, or one for every driver"};
-    }
-    ordered.push_back(found->second);
-  }
-  return ordered;
-}
-
-result<std::size_t> count_applied(std::span<const recorded_step> recorded, std::span<const migration* const> chosen) {
-  if (!recorded.empty() && recorded.back().number > chosen.size()) {
-    return error{errc::invalid, "the schema is newer than the plugin: the database is at migration " +
-                                    std::to_string(recorded.back().number) + ", the plugin knows " +
-                                    std::to_string(chosen.size()) + ": run a newer plugin"};
-  }
-  for (std::size_t i = 0; i < recorded.size(); ++i) {
-    if (recorded[i].number != i + 1) {
-      return error{errc::invalid, "gantry_migrations has a gap: expected " + std::to_string(i + 1) + ", found " +
-                                      std::to_string(recorded[i].number)};
-    }
-    if (recorded[i].sha256 != chosen[i]->sha256) {
-      return error{errc::invalid, title(recorded[i].number, chosen[i]->name) +
-                                      " was changed after it had run: sha256 " + recorded[i].sha256 +
-                                      " is recorded, the plugin has " + chosen[i]->sha256 +
-                                      ": add a new migration instead"};
-    }
-  }
-  return recorded.size();
-}
-
-namespace {
 
 result<migration_report> run_locked(connection& on, std::span<const migration* const> chosen) {
   connection::refusal why;
@@ -146,7 +87,7 @@ result<migration_report> run_locked(connection& on, std::span<const migration* c
 }  // namespace
 
 result<migration_report> run_migrations(connection& on, std::span<const migration> steps) {
-  auto chosen = choose_variants(steps);
+  auto chosen = choose_variants(steps, "postgres");
   if (!chosen) return std::move(chosen).failure();
   auto schema = current_schema(on);
   if (!schema) return std::move(schema).failure();

@@ -19,21 +19,9 @@
 #include "store/postgres/pipeline.hpp"
 #include "store/postgres/statement_cache.hpp"
 #include "store/store.hpp"
+#include "store/write_health.hpp"
 
 namespace gantry::store::postgres {
-
-// Whether the store may still be written. Thread: any.
-class write_health {
- public:
-  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
-  void stop(std::string reason);
-  std::string reason() const;
-
- private:
-  std::atomic<bool> stopped_ = false;
-  mutable std::mutex mutex_;
-  std::string reason_;
-};
 
 class postgres_session final : public session {
  public:
@@ -62,6 +50,7 @@ class postgres_session final : public session {
   std::string_view error_text() const noexcept override { return failure_.text; }
 
   // False: the connection is lost, the next begin makes a new one. Looks at the socket, asks nobody.
+  bool usable() noexcept override { return connected(); }
   bool connected() noexcept;
 
   // Used by cursors.

@@ -2,18 +2,11 @@
 // Thread: any.
 #pragma once
 
-#include <string>
 #include <string_view>
 
-#include "base/result.hpp"
-#include "gantry/abi/types.h"
+#include "store/failure.hpp"
 
 namespace gantry::store::postgres {
-
-struct failure_text {
-  gantry_status status = GANTRY_OK;
-  std::string text;
-};
 
 // The status of a statement that failed with this SQLSTATE.
 gantry_status status_of(std::string_view sqlstate) noexcept;
@@ -21,9 +14,7 @@ gantry_status status_of(std::string_view sqlstate) noexcept;
 // The server says this and then hangs up.
 bool ends_connection(std::string_view sqlstate) noexcept;
 
+// As gantry::store::errc_of, but that the server refuses what the topology asks of it: there a wrong setting, not a fault.
 errc errc_of(gantry_status status) noexcept;
-
-// SQL as error texts show it: one line, cut to a readable length.
-std::string excerpt(std::string_view sql);
 
 }  // namespace gantry::store::postgres

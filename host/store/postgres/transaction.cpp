@@ -7,17 +7,6 @@
 
 namespace gantry::store::postgres {
 
-void write_health::stop(std::string reason) {
-  const std::lock_guard lock(mutex_);
-  if (reason_.empty()) reason_ = std::move(reason);
-  stopped_.store(true, std::memory_order_release);
-}
-
-std::string write_health::reason() const {
-  const std::lock_guard lock(mutex_);
-  return reason_;
-}
-
 gantry_status postgres_session::begin() {
   if (phase_ == phase::stopped) return refuse_doomed();
   if (phase_ != phase::idle) return refuse(GANTRY_INVALID, "a transaction is open already");

@@ -12,10 +12,9 @@
 #include <thread>
 
 #include "store/sqlite/connection.hpp"
+#include "store/write_health.hpp"
 
 namespace gantry::store::sqlite {
-
-class write_health;
 
 class checkpointer {
  public:

@@ -11,12 +11,11 @@
 #include <thread>
 
 #include "store/sqlite/connection.hpp"
+#include "store/write_health.hpp"
 
 struct sqlite3_file;
 
 namespace gantry::store::sqlite {
-
-class write_health;
 
 class log_syncer {
  public:

@@ -16,22 +16,9 @@
 #include "store/sqlite/log_syncer.hpp"
 #include "store/sqlite/statement_cache.hpp"
 #include "store/store.hpp"
+#include "store/write_health.hpp"
 
 namespace gantry::store::sqlite {
-
-// Whether the file may still be written. Once stopped it stays so: after a failed sync nobody knows what is stored.
-// Thread: any.
-class write_health {
- public:
-  void stop(std::string reason);
-  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
-  std::string reason() const;
-
- private:
-  std::atomic<bool> stopped_ = false;
-  mutable std::mutex mutex_;
-  std::string reason_;
-};
 
 class sqlite_session final : public session {
  public:

@@ -12,14 +12,10 @@
 #include <vector>
 
 #include "gantry/abi/store.h"
+#include "store/failure.hpp"
 #include "store/sqlite/connection.hpp"
 
 namespace gantry::store::sqlite {
-
-struct failure_text {
-  gantry_status status = GANTRY_OK;
-  std::string text;
-};
 
 // A compiled statement. SQLite numbers $n in the order in which it meets them; `order` leads back to n.
 class statement {

@@ -2,11 +2,8 @@
 // Thread: any.
 #pragma once
 
-#include <string>
-#include <string_view>
-
-#include "base/result.hpp"
 #include "gantry/abi/types.h"
+#include "store/failure.hpp"
 
 namespace gantry::store::sqlite {
 
@@ -19,10 +16,5 @@ gantry_status commit_status_of(int extended_code) noexcept;
 // The operating system refused to make bytes durable. Nothing that was written since the last sync can be trusted,
 // and asking again may falsely succeed.
 bool is_sync_failure(int extended_code) noexcept;
-
-errc errc_of(gantry_status status) noexcept;
-
-// SQL as error texts show it: one line, cut to a readable length.
-std::string excerpt(std::string_view sql);
 
 }  // namespace gantry::store::sqlite
