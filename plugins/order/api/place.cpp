@@ -142,7 +142,7 @@ gantry::reply order_routes::place(const gantry::request& request, gantry::contex
   placed.row.saga = encode(placed.move.after.saga);
   placed.row.deadline_us = placed.move.after.saga.deadline_us;
   placed.event = gantry::json::raw(created_event(placed.row));
-  placed.command = command_json({placed.row.order_id, facts_of(placed.row), order_status::pending, placed.move});
+  placed.command = command_json({placed.row.order_id, facts_of(placed.row, placed.row), order_status::pending, placed.move});
   placed.body = order_json(placed.row);
   placed.run_ends = ends_run(placed.row.order_id, host);
   return ctx.write([placed = std::move(placed)](gantry::tx& tx) { return placed.commit(tx); });

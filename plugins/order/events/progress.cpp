@@ -50,54 +50,54 @@ bool is_partial_refund(const gantry::event& event) {
 
 gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx& tx) {
   if (is_partial_refund(event)) return gantry::ok;
-  const auto row = load_order(tx, event.key());
-  if (!row) return gantry::ok;  // an order of another shop on the same bus
-  if (follow_usual_path(event, *row, tx)) return gantry::ok;
-  const auto before = standing_of(*row);
-  if (!before) return gantry::reject("the saga of order " + row->order_id + " is unreadable: " + row->saga);
+  const auto order = load_head(tx, event.key());
+  if (!order) return gantry::ok;  // an order of another shop on the same bus
+  if (follow_usual_path(event, *order, tx)) return gantry::ok;
+  const auto before = standing_of(*order);
+  if (!before) return gantry::reject("the saga of order " + order->order_id + " is unreadable: " + order->saga);
   const bool failure = event.type().ends_with("Failed") || event.type().ends_with("Rejected");
   const std::string reason = failure ? reason_of(event) : std::string();
   const order_move move = flow_.on_event(*before, event.type(), tx.now().us, reason);
-  if (move.applied) store(tx, *row, move, {event.type(), event.id()});
+  if (move.applied) store(tx, *order, move, {event.type(), event.id()});
   return gantry::ok;
 }
 
-bool order_progress::follow_usual_path(const gantry::event& event, const order_row& row, gantry::tx& tx) {
+bool order_progress::follow_usual_path(const gantry::event& event, const order_head& order, gantry::tx& tx) {
   const order_flow::usual_move* const usual = flow_.usual(event.type());
-  if (usual == nullptr || row.status != usual->status_before || row.saga != usual->saga_before) return false;
+  if (usual == nullptr || order.status != usual->status_before || order.saga != usual->saga_before) return false;
   const std::int64_t now_us = tx.now().us;
   const bool arms = usual->move.timer == gantry::saga_timer::arm;
   const std::int64_t deadline_us = arms ? now_us + usual->move.delay.count() : 0;
-  write(tx, row, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()});
+  write(tx, order, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()});
   return true;
 }
 
 void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
-  const auto row = load_order(tx, order_id);
-  if (!row) return;
-  const auto before = standing_of(*row);
+  const auto order = load_head(tx, order_id);
+  if (!order) return;
+  const auto before = standing_of(*order);
   if (!before) {
     host_.log().error("The saga of an order is unreadable; its timer is dropped.", {{"order", order_id}});
     return;
   }
   const order_move move = flow_.on_timer(*before, tx.now().us);
   if (move.applied) {
-    store(tx, *row, move, {"timer", {}});
+    store(tx, *order, move, {"timer", {}});
   } else {
     set_timer(tx, order_id, move);
   }
 }
 
-order_move order_progress::cancel(gantry::tx& tx, order_row& row, std::string_view reason, std::string_view cause_id) {
-  const auto before = standing_of(row);
-  if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + row.order_id + " is unreadable");
+order_move order_progress::cancel(gantry::tx& tx, order_head& order, std::string_view reason, std::string_view cause_id) {
+  const auto before = standing_of(order);
+  if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + order.order_id + " is unreadable");
   order_move move = flow_.cancel(*before, cut(reason, max_reason), tx.now().us);
   if (!move.applied) return move;
-  store(tx, row, move, {"request", cause_id});
-  row.status = move.after.status;
-  row.saga = encode(move.after.saga);
-  row.updated_us = tx.now().us;
-  ++row.version;
+  store(tx, order, move, {"request", cause_id});
+  order.status = move.after.status;
+  order.saga = encode(move.after.saga);
+  order.updated_us = tx.now().us;
+  ++order.version;
   return move;
 }
 
@@ -116,11 +116,11 @@ void order_progress::restore(gantry::db& db, const gantry::rearm_fn& rearm) cons
 }
 
 std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string_view order_id) const {
-  const auto row = load_order(db, order_id);
-  if (!row) return std::nullopt;
-  const auto saga = gantry::decode_saga(row->saga, step_count, row->deadline_us);
+  const auto order = load_head(db, order_id);
+  if (!order) return std::nullopt;
+  const auto saga = gantry::decode_saga(order->saga, step_count, order->deadline_us);
   gantry::json_writer out;
-  out.object().field("saga", flow_.saga().name).field("key", order_id).field("state", name_of(row->status));
+  out.object().field("saga", flow_.saga().name).field("key", order_id).field("state", name_of(order->status));
   if (saga) {
     out.field("step", flow_.saga().steps[saga->current].name).field("attempts", saga->attempts);
     out.field("reason", saga->reason).key("steps").object();
@@ -130,9 +130,9 @@ std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string
     out.end();
   }
   out.key("deadline");
-  row->deadline_us == 0 ? out.null() : out.value(gantry::instant{row->deadline_us}.rfc3339());
+  order->deadline_us == 0 ? out.null() : out.value(gantry::instant{order->deadline_us}.rfc3339());
   out.key("history").array();
-  for (const history_entry& entry : load_history(db, *row)) {
+  for (const history_entry& entry : load_history(db, *order)) {
     out.object().field("status", name_of(entry.status)).field("at", gantry::instant{entry.at_us}.rfc3339());
     out.field("cause", entry.cause).field("eventId", entry.event_id).end();
   }
@@ -140,28 +140,29 @@ std::optional<gantry::json> order_progress::describe(gantry::db& db, std::string
   return gantry::json(std::move(out));
 }
 
-std::optional<standing> order_progress::standing_of(const order_row& row) const {
-  auto saga = gantry::decode_saga(row.saga, step_count, row.deadline_us);
+std::optional<standing> order_progress::standing_of(const order_head& order) const {
+  auto saga = gantry::decode_saga(order.saga, step_count, order.deadline_us);
   if (!saga) return std::nullopt;
-  return standing{row.status, std::move(*saga)};
+  return standing{order.status, std::move(*saga)};
 }
 
-void order_progress::store(gantry::tx& tx, const order_row& row, const order_move& move, const order_cause& by) {
+void order_progress::store(gantry::tx& tx, const order_head& order, const order_move& move, const order_cause& by) {
   const std::string saga = encode(move.after.saga);
-  write(tx, row, move, {saga, move.after.saga.deadline_us, tx.now().us}, by);
-  if (move.after.status == order_status::needs_attention && row.status != order_status::needs_attention) {
+  write(tx, order, move, {saga, move.after.saga.deadline_us, tx.now().us}, by);
+  if (move.after.status == order_status::needs_attention && order.status != order_status::needs_attention) {
     host_.log().error("An order could not be completed or undone; a person must look at it.",
-                      {{"order", row.order_id}, {"reason", move.after.saga.reason}});
+                      {{"order", order.order_id}, {"reason", move.after.saga.reason}});
   }
 }
 
-void order_progress::write(gantry::tx& tx, const order_row& row, const order_move& move, const writing& as,
+void order_progress::write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
                            const order_cause& by) {
-  change_order(tx, row, {move.after.status, as.saga, as.deadline_us, as.now_us, move.passed, by});
-  if (row.deadline_us == 0 && as.deadline_us != 0) note_reopened(tx, row.order_id);
-  publish(tx, {row.order_id, facts_of(row), row.status, move});
-  set_timer(tx, row.order_id, move);
-  note_finished(tx, row.order_id, move);
+  change_order(tx, order, {move.after.status, as.saga, as.deadline_us, as.now_us, move.passed, by});
+  if (order.deadline_us == 0 && as.deadline_us != 0) note_reopened(tx, order.order_id);
+  const order_goods goods = tells_goods(move) ? load_goods(tx, order.seq) : order_goods();
+  publish(tx, {order.order_id, facts_of(order, goods), order.status, move});
+  set_timer(tx, order.order_id, move);
+  note_finished(tx, order.order_id, move);
 }
 
 // A start must find the orders that wait for a timer without reading the millions that don't. Ids grow with time, so

@@ -24,7 +24,7 @@ class order_progress {
   void on_timer(std::string_view order_id, gantry::tx& tx);
 
   // Calls off an order that a customer no longer wants; what came of it. The row is that of this transaction. [lane]
-  order_move cancel(gantry::tx& tx, order_row& row, std::string_view reason, std::string_view cause_id);
+  order_move cancel(gantry::tx& tx, order_head& order, std::string_view reason, std::string_view cause_id);
 
   // Arms the timers of all orders that wait for one. [main]
   void restore(gantry::db& db, const gantry::rearm_fn& rearm) const;
@@ -40,10 +40,10 @@ class order_progress {
     std::int64_t now_us;
   };
   // Whether the order stood where an order without trouble stands, and is moved.
-  bool follow_usual_path(const gantry::event& event, const order_row& row, gantry::tx& tx);
-  std::optional<standing> standing_of(const order_row& row) const;
-  void store(gantry::tx& tx, const order_row& row, const order_move& move, const order_cause& by);
-  static void write(gantry::tx& tx, const order_row& row, const order_move& move, const writing& as,
+  bool follow_usual_path(const gantry::event& event, const order_head& order, gantry::tx& tx);
+  std::optional<standing> standing_of(const order_head& order) const;
+  void store(gantry::tx& tx, const order_head& order, const order_move& move, const order_cause& by);
+  static void write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
                     const order_cause& by);
   static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
 

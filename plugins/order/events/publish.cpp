@@ -46,8 +46,14 @@ void emit_status(gantry::tx& tx, const publication& what, order_status from, ord
 
 }  // namespace
 
-order_facts facts_of(const order_row& row) {
-  return {row.customer_id, row.currency, row.total, row.token, row.lines, row.address};
+order_facts facts_of(const order_head& order, const order_goods& goods) {
+  return {order.customer_id, order.currency, order.total, order.token, goods.lines, goods.address};
+}
+
+bool tells_goods(const order_move& move) {
+  const auto& command = move.command;
+  return move.confirmed ||
+         (command && !command->compensation && (command->step == step_reserve || command->step == step_ship));
 }
 
 gantry::json command_json(const publication& what) {

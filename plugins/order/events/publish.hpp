@@ -9,7 +9,7 @@
 
 namespace shop::order {
 
-// What the events of a move tell about the order. Borrowed from its row.
+// What the events of a move tell about the order. Borrowed.
 struct order_facts {
   std::string_view customer_id;
   std::string_view currency;
@@ -18,7 +18,10 @@ struct order_facts {
   std::string_view lines;
   std::string_view address;
 };
-order_facts facts_of(const order_row& row);
+order_facts facts_of(const order_head& order, const order_goods& goods);
+
+// Whether an event or the command of this move tells of the goods.
+bool tells_goods(const order_move& move);
 
 // What the events of one move are about.
 struct publication {

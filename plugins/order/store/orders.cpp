@@ -5,9 +5,10 @@
 namespace shop::order {
 namespace {
 
-#define ORDER_COLUMNS                                                                                       \
+#define HEAD_COLUMNS                                                                                        \
   "o.seq, o.order_id, o.customer_id, p.status, p.deadline_us, p.version, o.created_us, p.saga, p.history, " \
-  "o.currency, o.subtotal, o.shipping, o.discount, o.total, o.token, o.lines, o.address"
+  "o.currency, o.total, o.token"
+#define ORDER_COLUMNS HEAD_COLUMNS ", o.subtotal, o.shipping, o.discount, o.lines, o.address"
 #define ORDER_TABLES " FROM placed_orders o JOIN order_progress p ON p.seq = o.seq"
 
 order_status read_status(std::int64_t number) {
@@ -18,8 +19,7 @@ order_status read_status(std::int64_t number) {
   return *status;
 }
 
-order_row read_row(const gantry::row_view& from) {
-  order_row row;
+void read_head(const gantry::row_view& from, order_head& row) {
   row.seq = from.get<std::int64_t>(0);
   row.order_id = from.get<std::string_view>(1);
   row.customer_id = from.get<std::string_view>(2);
@@ -31,11 +31,16 @@ order_row read_row(const gantry::row_view& from) {
   row.history = from.get<std::string_view>(8);
   row.updated_us = last_change(row.history, row.created_us);
   row.currency = from.get<std::string_view>(9);
-  row.subtotal = from.get<std::int64_t>(10);
-  row.shipping = from.get<std::int64_t>(11);
-  row.discount = from.get<std::int64_t>(12);
-  row.total = from.get<std::int64_t>(13);
-  row.token = from.get<std::string_view>(14);
+  row.total = from.get<std::int64_t>(10);
+  row.token = from.get<std::string_view>(11);
+}
+
+order_row read_row(const gantry::row_view& from) {
+  order_row row;
+  read_head(from, row);
+  row.subtotal = from.get<std::int64_t>(12);
+  row.shipping = from.get<std::int64_t>(13);
+  row.discount = from.get<std::int64_t>(14);
   row.lines = from.get<std::string_view>(15);
   row.address = from.get<std::string_view>(16);
   return row;
@@ -89,19 +94,35 @@ std::optional<order_row> load_order(gantry::db& db, std::string_view order_id) {
   return std::nullopt;
 }
 
-std::vector<history_entry> load_history(gantry::db& db, const order_row& row) {
-  std::vector<history_entry> entries = read_history(row.history, row.created_us);
-  const auto created = db.one("SELECT created_event FROM placed_orders WHERE seq = $1", row.seq);
-  if (!created) throw gantry::failure(GANTRY_FAILED, "order " + row.order_id + " went away while it was read");
-  entries.insert(entries.begin(), {row.created_us, order_status::pending, "request", created->get<std::string>(0)});
+std::optional<order_head> load_head(gantry::db& db, std::string_view order_id) {
+  for (const auto& found : db.query("SELECT " HEAD_COLUMNS ORDER_TABLES " WHERE o.order_id = $1", order_id)) {
+    std::optional<order_head> head(std::in_place);
+    read_head(found, *head);
+    return head;
+  }
+  return std::nullopt;
+}
+
+order_goods load_goods(gantry::db& db, std::int64_t seq) {
+  for (const auto& found : db.query("SELECT lines, address FROM placed_orders WHERE seq = $1", seq)) {
+    return {found.get<std::string>(0), found.get<std::string>(1)};
+  }
+  throw gantry::failure(GANTRY_FAILED, "order number " + std::to_string(seq) + " went away while it was read");
+}
+
+std::vector<history_entry> load_history(gantry::db& db, const order_head& order) {
+  std::vector<history_entry> entries = read_history(order.history, order.created_us);
+  const auto created = db.one("SELECT created_event FROM placed_orders WHERE seq = $1", order.seq);
+  if (!created) throw gantry::failure(GANTRY_FAILED, "order " + order.order_id + " went away while it was read");
+  entries.insert(entries.begin(), {order.created_us, order_status::pending, "request", created->get<std::string>(0)});
   return entries;
 }
 
-void change_order(gantry::tx& tx, const order_row& row, const order_change& change) {
-  const std::string history = row.history + history_step(change.now_us - row.updated_us, change.passed, change.by);
+void change_order(gantry::tx& tx, const order_head& order, const order_change& change) {
+  const std::string history = order.history + history_step(change.now_us - order.updated_us, change.passed, change.by);
   tx.defer(
       "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 WHERE seq = $1",
-      row.seq, static_cast<std::int64_t>(change.status), row.version + 1, change.deadline_us, change.saga,
+      order.seq, static_cast<std::int64_t>(change.status), order.version + 1, change.deadline_us, change.saga,
       gantry::blob(history));
 }
 
@@ -164,5 +185,6 @@ void raise_open_mark(gantry::tx& tx, std::int64_t before_us) {
 
 #undef ORDER_TABLES
 #undef ORDER_COLUMNS
+#undef HEAD_COLUMNS
 
 }  // namespace shop::order

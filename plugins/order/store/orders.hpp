@@ -14,9 +14,8 @@
 
 namespace shop::order {
 
-// An order: what was placed, and where it stands. `lines` and `address` are JSON as clients see it; saga as domain/
-// encodes it.
-struct order_row {
+// Where an order stands, and of what was placed only what its saga asks for at every step. `saga` as domain/ encodes it.
+struct order_head {
   std::int64_t seq = 0;
   std::string order_id;
   std::string customer_id;
@@ -28,13 +27,21 @@ struct order_row {
   std::string saga;
   std::string history;  // as domain/history encodes it, without the placing
   std::string currency;
+  std::int64_t total = 0;
+  std::string token;
+};
+
+// What was ordered and where it goes: JSON as clients see it.
+struct order_goods {
+  std::string lines;
+  std::string address;
+};
+
+// All of an order.
+struct order_row : order_head, order_goods {
   std::int64_t subtotal = 0;
   std::int64_t shipping = 0;
   std::int64_t discount = 0;
-  std::int64_t total = 0;
-  std::string token;
-  std::string lines;
-  std::string address;
 };
 
 // What a move writes.
@@ -53,11 +60,17 @@ void insert_order(gantry::tx& tx, const order_row& row, std::string_view created
 // Nothing if there is no such order.
 std::optional<order_row> load_order(gantry::db& db, std::string_view order_id);
 
-// The whole history of an order, the placing first.
-std::vector<history_entry> load_history(gantry::db& db, const order_row& row);
+// The same without its goods, which are most of it.
+std::optional<order_head> load_head(gantry::db& db, std::string_view order_id);
 
-// Writes what a move changes. The row must be of this transaction.
-void change_order(gantry::tx& tx, const order_row& row, const order_change& change);
+// `seq`: of an order that there is.
+order_goods load_goods(gantry::db& db, std::int64_t seq);
+
+// The whole history of an order, the placing first.
+std::vector<history_entry> load_history(gantry::db& db, const order_head& order);
+
+// Writes what a move changes. The head must be of this transaction.
+void change_order(gantry::tx& tx, const order_head& order, const order_change& change);
 
 // Sorts the newest orders by customer, for list_orders; on SQLite only, where an index is too dear for every order.
 void add_customer_run(gantry::tx& tx);
