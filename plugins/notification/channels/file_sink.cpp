@@ -12,12 +12,8 @@
 #include <gantry/json_writer.hpp>
 
 namespace notification {
-namespace {
 
-[[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
-  throw gantry::retry_later(what + " " + path + ": " + std::generic_category().message(error));
-}
-
+// A file descriptor that is closed with this object; negative: none.
 class descriptor {
  public:
   explicit descriptor(int fd) : fd_(fd) {}
@@ -32,6 +28,12 @@ class descriptor {
  private:
   int fd_;
 };
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
+  throw gantry::retry_later(what + " " + path + ": " + std::generic_category().message(error));
+}
 
 void write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
@@ -52,15 +54,19 @@ std::string shard(std::string_view id, std::size_t from, std::size_t size) {
   return plain.substr(from, size);
 }
 
-// The file gets its name when it is complete: one change of the folder. False where the file system has no such files, or
-// when one of this name is there already, from an earlier run of the job.
-bool write_nameless(const std::string& folder, const std::string& path, std::string_view content) {
-  const int fd = ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644);
-  if (fd < 0) return false;
-  const descriptor file(fd);
-  write_all(file.get(), content, path);
-  const std::string nameless = "/proc/self/fd/" + std::to_string(file.get());
-  return ::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+// The open files of this process, as a folder: linking from there resolves no path from the root.
+int open_files() {
+  static const descriptor folder(::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return folder.get();
+}
+
+// The file gets its name when it is complete: one change of the folder. False where the file system has no such files, when
+// the folder has gone, or when a file of this name is there already, from an earlier run of the job.
+bool write_nameless(int folder, const std::string& name, std::string_view content) {
+  const descriptor file(::openat(folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644));
+  if (file.get() < 0) return false;
+  write_all(file.get(), content, name);
+  return ::linkat(open_files(), std::to_string(file.get()).c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
 }
 
 void write_and_rename(const std::string& folder, const std::string& path, std::string_view content) {
@@ -97,23 +103,28 @@ std::string file_sink::path_of(std::string_view id) const {
   return out.append("/").append(id).append(extension_);
 }
 
-void file_sink::make_folder(const std::string& folder) {
+std::shared_ptr<const descriptor> file_sink::open_folder(const std::string& folder) {
   {
     const std::scoped_lock held(lock_);
-    if (last_folder_ == folder) return;
+    if (last_folder_ == folder) return last_open_;
   }
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) fail("can't create", folder, error.value());
+  auto opened = std::make_shared<const descriptor>(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (opened->get() < 0) fail("can't open", folder, errno);
   const std::scoped_lock held(lock_);
   last_folder_ = folder;
+  last_open_ = opened;
+  return opened;
 }
 
 void file_sink::write(std::string_view id, std::string_view content) {
   const std::string path = path_of(id);
-  const std::string folder = path.substr(0, path.rfind('/'));
-  make_folder(folder);
-  if (!write_nameless(folder, path, content)) write_and_rename(folder, path, content);
+  const auto name_at = path.rfind('/') + 1;
+  const std::string folder = path.substr(0, name_at - 1);
+  const auto opened = open_folder(folder);
+  if (!write_nameless(opened->get(), path.substr(name_at), content)) write_and_rename(folder, path, content);
 }
 
 mail mail_of(const outgoing& message, const mailbox& from) {

@@ -6,6 +6,7 @@
 // is built for. Thread: pool; several at once.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@
 #include "domain/mime.hpp"
 
 namespace notification {
+
+class descriptor;
 
 class file_sink {
  public:
@@ -27,12 +30,14 @@ class file_sink {
   std::string path_of(std::string_view id) const;
 
  private:
-  void make_folder(const std::string& folder);
+  // Makes the folder if need be.
+  std::shared_ptr<const descriptor> open_folder(const std::string& folder);
 
   std::string directory_;
   std::string extension_;
   std::mutex lock_;
-  std::string last_folder_;  // known to exist; under lock_
+  std::string last_folder_;                      // under lock_, as what follows
+  std::shared_ptr<const descriptor> last_open_;  // last_folder_
 };
 
 // Mail as .eml files.

@@ -53,6 +53,16 @@ TEST(FileSink, ManyThreadsWriteSideBySide) {
   EXPECT_EQ(folder.files().size(), 200U);
 }
 
+TEST(FileSink, AFolderThatWasRemovedIsMadeAgain) {
+  const temporary_folder folder;
+  file_sink sink(folder.path() + "/mail", ".eml");
+  sink.write(id, "x");
+  std::filesystem::remove_all(folder.path() + "/mail");
+  sink.write(id, "y");
+  ASSERT_EQ(folder.files().size(), 1U);
+  EXPECT_EQ(text_of(folder.files()[0]), "y");
+}
+
 TEST(FileSink, AFolderThatCantBeMadeIsTriedLater) {
   file_sink sink("/proc/nowhere", ".eml");
   try {
