@@ -38,6 +38,9 @@ class conversation {
   // Answers whatever comes with this reply and begins the closing: timeouts, refused connections.
   void break_off(reply&& with);
 
+  // Begins the closing without a word.
+  void end() noexcept { phase_ = phase::closing; }
+
   phase now() const noexcept { return phase_; }
   std::size_t unread() const noexcept { return in_.size() - read_; }
 

@@ -44,6 +44,14 @@ class pistache_endpoint final : public endpoint {
     return sum;
   }
 
+  result<void> reload() override { return service_->tls ? service_->tls->reload() : result<void>(); }
+
+  tls_figures tls() const override {
+    const auto* const of = service_->tls.get();
+    if (of == nullptr) return {};
+    return {of->accepted(), of->refused(), of->valid_until()};
+  }
+
   void stop() override { close(); }
 
  private:
@@ -52,6 +60,7 @@ class pistache_endpoint final : public endpoint {
     if (!listener_) return;
     listener_->shutdown();
     listener_.reset();  // joins the threads and closes the connections
+    if (service_->tls) service_->tls->stop();
   }
 
   std::shared_ptr<service> service_;
@@ -96,6 +105,11 @@ result<std::unique_ptr<endpoint>> open_endpoint(const endpoint_options& options,
   what->options = options;
   what->options.max_connections = affordable_connections(options.max_connections);
   what->serve = std::move(serve);
+  if (options.tls) {
+    auto source = tls_source::open(*options.tls);
+    if (!source) return source.failure();
+    what->tls = std::move(*source);
+  }
   try {
     auto listener = std::make_unique<tcp::Listener>(Pistache::Address(where));
     const auto flags =

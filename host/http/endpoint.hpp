@@ -1,4 +1,4 @@
-// The host's own HTTP/1.1 endpoint: other hosts' calls, operators, and clients of the demo. Plain TCP.
+// The host's own HTTP/1.1 endpoint: other hosts' calls, operators, and clients of the demo. TCP, plain or with TLS.
 // Opened by app; Pistache carries the connections and shows in no header. The handler runs on an endpoint thread.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct request {
   std::vector<header> headers;  // in order; names may repeat
   std::string body;             // chunks already joined
   std::string remote;           // numeric address of the peer, without port
+  std::string peer;             // who the client is by its verified certificate: first DNS name, else common name
 };
 
 // The value of the first header of this name (lower case), or empty.
@@ -67,16 +69,38 @@ class responder {
 // Called on an endpoint thread; must not block. An exception answers 500.
 using handler = std::function<void(request&&, responder&&)>;
 
+// TLS 1.2 or later. Files in PEM, read when the endpoint opens and again when they change: new connections use the new
+// ones. New files that can't be used are left, with a warning, and the old ones serve on.
+struct endpoint_tls {
+  std::string cert;  // this host's certificate, then those between it and its authority
+  std::string key;   // its key, without a passphrase
+  std::string ca;    // who signs the clients' certificates, which are required then; empty: clients show none
+  std::chrono::milliseconds check_every{60'000};  // how often the files are looked at
+
+  // For a log; called on threads of the endpoint, must neither block nor throw. `warn`: a person must act. `refused`: a
+  // client that did not get through its handshake, by numeric address, and why.
+  std::function<void(std::string_view text)> warn{};
+  std::function<void(std::string_view remote, std::string_view reason)> refused{};
+};
+
+// Since the endpoint was opened.
+struct tls_figures {
+  std::uint64_t accepted = 0;          // handshakes
+  std::uint64_t refused = 0;           // handshakes that failed, took too long or were given up
+  std::int64_t certificate_until = 0;  // seconds since 1970 at which the certificate in use expires
+};
+
 struct endpoint_options {
   std::string address = "127.0.0.1";  // numeric IPv4 or IPv6, or "localhost"
   std::uint16_t port = 0;             // 0: a free one
   std::size_t threads = 1;
   std::size_t max_body = 1024 * 1024;   // bytes; beyond: 413
   std::size_t max_headers = 16 * 1024;  // bytes of request line and headers; beyond: 431 (414 for the line alone)
-  std::size_t max_connections = 4096;   // beyond: 503 and close
+  std::size_t max_connections = 4096;   // beyond: 503 and close; TLS: close
   std::chrono::milliseconds header_timeout{10'000};     // from a request's first byte to its last header; 408
   std::chrono::milliseconds body_timeout{30'000};       // from there to the last byte of the body; 408
   std::chrono::milliseconds keepalive_timeout{60'000};  // between requests, and before the first; closes
+  std::optional<endpoint_tls> tls{};                    // none: plain. The handshake must be done in header_timeout
 };
 
 // Owned by app. Thread: any.
@@ -97,12 +121,20 @@ class endpoint {
   // Requests that are being handled, or whose reply is not all sent yet.
   virtual std::size_t in_progress() const = 0;
 
+  // Reads the certificate files now. Errors (invalid, io): they can't be used, the old ones stay. Does nothing without
+  // TLS.
+  virtual result<void> reload() = 0;
+
+  // All 0 without TLS.
+  virtual tls_figures tls() const = 0;
+
   // Closes everything and joins the threads; replies that come later are dropped. Not from inside the handler, which
-  // must stay valid until this has returned.
+  // must stay valid until this has returned, as must the functions of endpoint_tls.
   virtual void stop() = 0;
 };
 
-// Binds and serves. Errors: invalid (address that does not parse), conflict (address in use; the text names it), io.
+// Binds and serves. Errors: invalid (address that does not parse; a certificate file that is not PEM, expired, or does
+// not fit the others: the text names it), conflict (address in use; the text names it), io (a file that can't be read).
 result<std::unique_ptr<endpoint>> open_endpoint(const endpoint_options& options, handler serve);
 
 }  // namespace gantry::http

@@ -11,13 +11,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
-#include "http/conversation.hpp"
+#include "http/connection.hpp"
 #include "http/problem.hpp"
 
 namespace gantry::http {
@@ -25,8 +24,8 @@ namespace {
 
 namespace tcp = Pistache::Tcp;
 namespace polling = Pistache::Polling;
-using time_point = std::chrono::steady_clock::time_point;
-using phase = conversation::phase;
+using time_point = connection::time_point;
+using phase = connection::phase;
 
 constexpr std::size_t read_at_once = 64 * 1024;
 constexpr std::size_t max_waiting_input = 64 * 1024;  // pipelined behind a request that is being handled
@@ -42,27 +41,6 @@ class arrivals final : public tcp::Handler {
   void onConnection(const std::shared_ptr<tcp::Peer>& peer) override { fresh.push_back(peer); }
 
   std::vector<std::shared_ptr<tcp::Peer>> fresh;
-};
-
-struct connection {
-  connection(std::shared_ptr<tcp::Peer> who, std::uint64_t number, const wire_limits& limits)
-      : peer(std::move(who)), fd(peer->fd()), id(number), remote(peer->address().host()), talk(limits) {}
-
-  std::shared_ptr<tcp::Peer> peer;
-  int fd;
-  std::uint64_t id;
-  std::string remote;
-  conversation talk;
-  std::shared_ptr<exchange> handled;  // the request that waits for its answer
-  std::uint64_t requests = 0;
-  bool counted = false;    // among those in progress
-  bool ended = false;      // the client sends no more
-  bool lingering = false;  // everything is sent and our side is shut
-  int interest = -1;       // as registered; -1: not by us yet
-
-  // What the deadline was set for: phase, number of requests, and whether output waits. Another step sets another.
-  std::optional<std::tuple<phase, std::uint64_t, bool>> step;
-  time_point deadline = time_point::max();
 };
 
 class transport final : public tcp::Transport {
@@ -85,6 +63,7 @@ class transport final : public tcp::Transport {
   static bool send_now(connection& to);  // false: the client can't be reached any more
   // These return false when they have closed the connection.
   bool read(connection& from);
+  void note_handshake(connection& of);
   bool settle(connection& what);
   bool flush(connection& to);
 
@@ -110,6 +89,7 @@ class transport final : public tcp::Transport {
   time_point now_{};
   std::vector<letter> letters_;
   std::vector<char> buffer_ = std::vector<char>(read_at_once);
+  std::vector<char> plain_;  // decrypted; as large, if there is TLS
 };
 
 int checked(int fd, const char* what) {
@@ -133,6 +113,7 @@ void transport::registerPoller(polling::Epoll& poller) {
     poller.addFd(fd, Pistache::Flags<polling::NotifyOn>(polling::NotifyOn::Read),
                  polling::Tag(static_cast<std::uint64_t>(fd)));
   }
+  if (service_->tls) plain_.resize(read_at_once);
   box_ = std::make_shared<mailbox>(event_fd_);
   const std::lock_guard lock(service_->mutex);
   service_->boxes.push_back(box_);
@@ -148,7 +129,7 @@ transport::~transport() {
     if (auto* const to = find(id)) to->talk.answer(std::move(answer), true);
   }
   for (const auto& [fd, what] : connections_) {
-    send_now(*what);
+    if (send_now(*what)) what->bytes.finish();
     if (what->handled) what->handled->abandon();
     if (what->counted) box_->in_progress.fetch_sub(1, std::memory_order_relaxed);
     service_->connections.fetch_sub(1, std::memory_order_relaxed);
@@ -195,11 +176,23 @@ void transport::onReady(const Pistache::Aio::FdSet& ready) {
 void transport::adopt(const std::shared_ptr<tcp::Peer>& peer) {
   const auto number = (static_cast<std::uint64_t>(++serial_) << 32U) | static_cast<std::uint32_t>(peer->fd());
   const wire_limits limits{service_->options.max_body, service_->options.max_headers};
-  auto& slot = connections_[peer->fd()];
-  slot = std::make_unique<connection>(peer, number, limits);
   const auto open = service_->connections.fetch_add(1, std::memory_order_relaxed) + 1;
   const bool full = open > service_->options.max_connections;
-  if (full || service_->draining.load(std::memory_order_relaxed)) {
+  auto* const tls = service_->tls.get();
+  std::unique_ptr<connection> made;
+  try {
+    auto stream = tls != nullptr && !full ? std::make_unique<tls_stream>(tls->current().get()) : nullptr;
+    made = std::make_unique<connection>(peer, number, limits, std::move(stream));
+  } catch (const std::bad_alloc&) {
+    service_->connections.fetch_sub(1, std::memory_order_relaxed);
+    removePeer(peer);
+    return;
+  }
+  auto& slot = connections_[peer->fd()] = std::move(made);
+  if (full && tls != nullptr) {
+    // A host that has too much to do shakes no hands to say so.
+    slot->talk.end();
+  } else if (full || service_->draining.load(std::memory_order_relaxed)) {
     auto no = problem(503, full ? "this host has as many connections as it takes" : "this host is stopping");
     no.headers.push_back({"retry-after", "1"});
     slot->talk.break_off(std::move(no));
@@ -224,27 +217,41 @@ void transport::serve_events(connection& what, bool writable, bool hung_up) {
 }
 
 bool transport::read(connection& from) {
-  const auto size = ::recv(from.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-  if (size > 0) {
-    from.talk.feed({buffer_.data(), static_cast<std::size_t>(size)});
-    return true;
+  const bool handshaking = from.bytes.handshaking();
+  const auto what = from.bytes.receive(from.talk, {buffer_, plain_});
+  if (handshaking && (!from.bytes.handshaking() || !from.bytes.refusal().empty())) note_handshake(from);
+  switch (what) {
+    case channel::arrival::some:
+      return true;
+    case channel::arrival::ended:
+      from.ended = true;
+      return true;
+    case channel::arrival::broken:
+      close(from);
+      return false;
   }
-  if (size == 0) {
-    from.ended = true;
-    return true;
+  return true;
+}
+
+void transport::note_handshake(connection& of) {
+  if (of.met) return;
+  of.met = true;
+  if (!of.bytes.refusal().empty()) {
+    service_->tls->note_refused(of.remote, of.bytes.refusal());
+  } else {
+    service_->tls->note_accepted();
+    of.identity = of.bytes.peer();
   }
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return true;
-  close(from);
-  return false;
 }
 
 void transport::advance(connection& what) {
-  while (what.talk.unsent() < max_waiting_output) {
+  while (what.unsent() < max_waiting_output) {
     auto wanted = what.talk.next();
     if (!wanted) return;
     ++what.requests;
     count(what, true);
     wanted->remote = what.remote;
+    wanted->peer = what.identity;
     what.handled = std::make_shared<exchange>(box_, what.id);
     responder answer(what.handled);
     try {
@@ -265,14 +272,9 @@ void transport::count(connection& what, bool in_progress) {
 }
 
 bool transport::send_now(connection& to) {
-  while (to.talk.unsent() > 0) {
-    const auto bytes = to.talk.output();
-    const auto size = ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    to.talk.sent(static_cast<std::size_t>(size));
-    to.step.reset();  // progress: the deadline begins anew
-  }
+  const auto bytes = to.bytes.send(to.talk);
+  if (!bytes) return false;
+  if (*bytes > 0) to.step.reset();  // progress: the deadline begins anew
   return true;
 }
 
@@ -284,7 +286,7 @@ bool transport::flush(connection& to) {
 
 bool transport::settle(connection& what) {
   if (!flush(what)) return false;
-  if (what.talk.unsent() == 0) {
+  if (what.unsent() == 0 && !what.bytes.handshaking()) {
     const auto at = what.talk.now();
     if (at != phase::handling) count(what, false);
     if (what.ended && at != phase::handling) {
@@ -294,6 +296,10 @@ bool transport::settle(connection& what) {
     if (at == phase::closing && !what.lingering) {
       // Closing at once would throw away what the client still sends, and with it our reply (a reset overtakes it).
       what.lingering = true;
+      if (!what.bytes.finish()) {
+        close(what);
+        return false;
+      }
       ::shutdown(what.fd, SHUT_WR);
     }
   }
@@ -303,8 +309,13 @@ bool transport::settle(connection& what) {
 }
 
 void transport::watch_deadline(connection& what) {
+  if (what.bytes.handshaking()) {
+    // Set once: a client that sends a byte now and then gains no time.
+    if (what.deadline == time_point::max()) what.deadline = now_ + service_->options.header_timeout;
+    return;
+  }
   const auto at = what.talk.now();
-  const bool sending = what.talk.unsent() > 0;
+  const bool sending = what.unsent() > 0;
   const std::tuple step{at, what.requests, sending};
   if (what.step == step) return;
   what.step = step;
@@ -334,9 +345,9 @@ void transport::watch_deadline(connection& what) {
 
 void transport::set_interest(connection& what) {
   const bool room = what.talk.now() != phase::handling || what.talk.unread() < max_waiting_input;
-  const bool reading = !what.ended && room && what.talk.unsent() < max_waiting_output;
+  const bool reading = !what.ended && room && what.unsent() < max_waiting_output;
   const int interest = (reading ? static_cast<int>(polling::NotifyOn::Read) : 0) |
-                       (what.talk.unsent() > 0 ? static_cast<int>(polling::NotifyOn::Write) : 0);
+                       (what.unsent() > 0 ? static_cast<int>(polling::NotifyOn::Write) : 0);
   if (interest == what.interest) return;
   what.interest = interest;
   // By level: one read per event is then enough, and what is left is reported again.
@@ -373,11 +384,12 @@ void transport::close_idle() {
   for (const auto& [fd, what] : connections_) ids.push_back(what->id);
   for (const auto id : ids) {
     auto* const what = find(id);
-    if (what == nullptr || what->talk.now() != phase::idle || what->talk.unsent() > 0) continue;
+    if (what == nullptr || what->talk.now() != phase::idle || what->unsent() > 0) continue;
     // A request may have arrived already; it is still served.
     if (!read(*what)) continue;
     advance(*what);
     if (what->talk.now() == phase::idle) {
+      if (what->bytes.handshaking()) what->bytes.give_up("this host is stopping");
       close(*what);
     } else {
       settle(*what);
@@ -394,7 +406,8 @@ void transport::sweep() {
   for (const auto id : late) {
     auto& what = *find(id);
     const auto at = what.talk.now();
-    const bool waits = (at == phase::head || at == phase::body) && what.talk.unsent() == 0;
+    const bool waits = (at == phase::head || at == phase::body) && what.unsent() == 0;
+    if (what.bytes.handshaking()) what.bytes.give_up("it did not finish the TLS handshake in time");
     if (waits) {
       what.talk.break_off(problem(408, "the request did not arrive in time"));
       settle(what);
@@ -405,6 +418,11 @@ void transport::sweep() {
 }
 
 void transport::close(connection& what) {
+  what.bytes.finish();
+  if (what.bytes.handshaking() && !what.met) {
+    if (what.bytes.refusal().empty()) what.bytes.give_up("it left during the TLS handshake");
+    note_handshake(what);
+  }
   if (what.handled) what.handled->abandon();
   count(what, false);
   service_->connections.fetch_sub(1, std::memory_order_relaxed);

@@ -12,6 +12,7 @@
 
 #include "http/endpoint.hpp"
 #include "http/exchange.hpp"
+#include "http/tls_source.hpp"
 
 namespace Pistache::Tcp {
 class Transport;
@@ -23,6 +24,7 @@ namespace gantry::http {
 struct service {
   endpoint_options options;
   handler serve;
+  std::unique_ptr<tls_source> tls;  // null: plain
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
   std::mutex mutex;

@@ -24,13 +24,13 @@ LIBRARIES = {
     "spdlog/": ("host/observability",),
     "boost/dll": ("host/loader",),
     "boost/json": ("host/topology", "host/loader", "host/cli"),
-    "boost/asio": ("host/cli", "host/call"),
-    "boost/beast": ("host/cli", "host/call"),
+    "boost/asio": ("host/call",),
+    "boost/beast": ("host/call",),
     "sqlite3.h": ("host/store/sqlite", "sdk/testing"),
     "sodium.h": ("host/loader", "host/runtime/idempotency.cpp"),  # signatures; the hash of idempotency keys
     "libelf.h": ("host/loader", "sdk/tools"),
     "gelf.h": ("host/loader", "sdk/tools"),
-    "openssl/": (),
+    "openssl/": ("host/http",),  # call/remote has it by Boost.Asio
     "gtest/": (),
     "gmock/": (),
     "rapidcheck": (),
@@ -60,9 +60,9 @@ ROOMS = {
     "admin": {"base", "bus", "http", "jobs", "lifecycle", "observability", "runtime", "store", "supervisor", "topology"},
     "app": {"admin", "base", "bus", "call", "http", "lifecycle", "loader", "observability", "runtime", "store",
             "supervisor", "topology"},
-    "cli": {"app", "base", "http", "lifecycle", "loader", "observability", "supervisor", "topology"},
+    "cli": {"app", "base", "call", "http", "lifecycle", "loader", "observability", "supervisor", "topology"},
 }
-DRIVERS = ("bus/local/", "bus/kafka/", "store/sqlite/", "store/postgres/")
+DRIVERS = ("bus/local/", "bus/kafka/", "bus/socket/", "store/sqlite/", "store/postgres/")
 
 # The SDK's headers that are plain values, good for rules that touch nothing outside.
 VALUE_HEADERS = {"gantry/json.hpp", "gantry/json_writer.hpp", "gantry/time.hpp", "gantry/failure.hpp", "gantry/saga.hpp"}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the certificates of the TLS tests: two authorities; of the first one servers that are good, expired and named
-# otherwise, and a client; of the second one a server and a client that the first does not know.
+# Makes the certificates of the TLS tests: two authorities; of the first one servers that are good, expired, named
+# otherwise and without a DNS name, and a client; of the second one a server and a client that the first does not know.
 # Usage: certificates.sh DIR
 set -eu
 mkdir -p "$1"
@@ -41,4 +41,5 @@ certificate ours good IP:127.0.0.1,DNS:localhost
 certificate ours expired IP:127.0.0.1,DNS:localhost 20210101000000Z
 certificate ours elsewhere DNS:elsewhere.example
 certificate ours client DNS:client
+certificate ours numeric IP:127.0.0.1
 certificate strangers stranger IP:127.0.0.1,DNS:localhost

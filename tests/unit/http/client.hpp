@@ -1,8 +1,9 @@
-// A blocking socket that speaks raw bytes to an endpoint under test.
+// A blocking socket that speaks raw bytes to an endpoint under test. What it sends and receives may be wrapped.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,18 +26,30 @@ class client {
   }
   client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), rest_(std::move(other.rest_)) {}
   client& operator=(client&&) = delete;
-  ~client() { hang_up(); }
+  virtual ~client() { hang_up(); }
 
-  void send(std::string_view bytes) {
+  virtual void send(std::string_view bytes) { put(bytes); }
+  virtual void send_no_more() { ::shutdown(fd_, SHUT_WR); }
+  void put(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (size <= 0) return;
       bytes.remove_prefix(static_cast<std::size_t>(size));
     }
   }
-  void send_no_more() { ::shutdown(fd_, SHUT_WR); }
   void hang_up() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  // What is put goes out at once, in a segment of its own.
+  void no_delay() {
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  // With a reset instead of an orderly end.
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    hang_up();
   }
 
   // One reply with its body, as its content-length says; what came when the connection ended before.
@@ -64,8 +77,10 @@ class client {
     return all;
   }
 
- private:
-  bool receive_into(std::string& all) {
+ protected:
+  // Appends what comes next. False: the other side has ended.
+  virtual bool receive_into(std::string& all) { return take(all); }
+  bool take(std::string& all) {
     char buffer[65536];
     const auto size = ::recv(fd_, buffer, sizeof buffer, 0);
     if (size <= 0) return false;
@@ -73,6 +88,7 @@ class client {
     return true;
   }
 
+ private:
   int fd_;
   std::string rest_;
 };
