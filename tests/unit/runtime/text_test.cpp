@@ -23,6 +23,20 @@ TEST(json_fault, refuses_what_it_does_not) {
     EXPECT_NE(json_fault(bad), "") << bad;
 }
 
+TEST(json_fault, finds_what_ends_a_string_at_every_place) {
+  for (std::size_t before = 0; before < 40; ++before) {
+    for (const char plain : {'a', ' ', '!', '#', '[', ']', '\x7f', '\x80', '\xff'}) {
+      const std::string start = "\"" + std::string(before, plain);
+      EXPECT_EQ(json_fault(start + "\""), "") << start;
+      EXPECT_EQ(json_fault(start + "\\n" + std::string(9, plain) + "\""), "") << start;
+      EXPECT_EQ(json_fault(start), "string without end") << start;
+      EXPECT_EQ(json_fault(start + '\x1f' + std::string(9, plain) + "\""), "control character in a string") << start;
+      EXPECT_EQ(json_fault(start + std::string(1, '\0') + "\""), "control character in a string") << start;
+      EXPECT_EQ(json_fault(start + "\" " + std::string(9, 'x')), "text behind the value") << start;
+    }
+  }
+}
+
 TEST(json_fault, takes_64_levels_and_no_more) {
   EXPECT_EQ(json_fault(std::string(64, '[') + std::string(64, ']')), "");
   EXPECT_EQ(json_fault(std::string(65, '[') + std::string(65, ']')), "more than 64 levels");
