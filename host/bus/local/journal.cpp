@@ -364,29 +364,29 @@ result<void> journal::health() const {
   return {};
 }
 
-result<void> journal::join(std::string_view group, std::span<const topic_id> topics) {
-  group_positions now;
-  {
-    const std::shared_lock lock(topics_mutex_);
-    for (const auto id : topics)
-      for (std::uint32_t p = 0; p < topics_[id].partitions.size(); ++p) now[{id, p}] = 0;
-  }
+void journal::join(std::string_view group, std::span<const topic_id> topics) {
+  const std::set<topic_id> distinct(topics.begin(), topics.end());
+  const std::shared_lock topics_lock(topics_mutex_);
   const std::scoped_lock lock(groups_mutex_);
-  if (joined_.contains(group))
-    return error{errc::conflict, "group '" + std::string(group) +
-                                     "' has a consumer already, and on a local bus it can have one: close that first"};
-  joined_.emplace(group);
+  auto& joined = joined_.try_emplace(std::string(group)).first->second;
+  joined.insert(distinct.begin(), distinct.end());
+  group_positions now;
+  for (const auto id : joined)
+    for (std::uint32_t p = 0; p < topics_[id].partitions.size(); ++p) now[{id, p}] = 0;
   auto& known = groups_.try_emplace(std::string(group)).first->second;
   for (auto& [where, position] : now)
     if (const auto before = known.find(where); before != known.end()) position = before->second;
   positions_dirty_ = positions_dirty_ || now != known;
   known = std::move(now);
-  return {};
 }
 
-void journal::leave(std::string_view group) {
+void journal::leave(std::string_view group, const std::vector<topic_id>& topics) {
   const std::scoped_lock lock(groups_mutex_);
-  if (const auto found = joined_.find(group); found != joined_.end()) joined_.erase(found);
+  const auto found = joined_.find(group);
+  if (found == joined_.end()) return;
+  for (const auto id : topics)
+    if (const auto one = found->second.find(id); one != found->second.end()) found->second.erase(one);
+  if (found->second.empty()) joined_.erase(found);
 }
 
 void journal::commit(std::string_view group, partition_id where, std::uint64_t next) {

@@ -73,9 +73,10 @@ class journal {
   void remove(const std::shared_ptr<producer_state>& who);
   result<void> append(producer_state& who, std::uint64_t ticket, append_group& group);
 
-  // A group has one consumer at a time. What it consumes now counts for retention, what it consumed before no more.
-  result<void> join(std::string_view group, std::span<const topic_id> topics);
-  void leave(std::string_view group);
+  // A consumer of the group opens or goes. What the group's consumers read when one opens counts for retention, what
+  // they read before no more.
+  void join(std::string_view group, std::span<const topic_id> topics);
+  void leave(std::string_view group, const std::vector<topic_id>& topics);
   void commit(std::string_view group, partition_id where, std::uint64_t next);
 
   // failed for good, or unavailable while the disk is full.
@@ -165,7 +166,7 @@ class journal {
 
   mutable std::mutex groups_mutex_;  // taken after mutex_ and topics_mutex_
   std::map<std::string, group_positions, std::less<>> groups_;
-  std::set<std::string, std::less<>> joined_;
+  std::map<std::string, std::multiset<topic_id>, std::less<>> joined_;  // the topics of each group's consumers
   bool positions_dirty_ = false;
 
   mutable std::mutex mutex_;

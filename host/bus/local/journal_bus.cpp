@@ -1,6 +1,7 @@
 #include "bus/local/journal_bus.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 
 #include "base/hash.hpp"
@@ -87,18 +88,29 @@ class journal_producer final : public producer {
   std::optional<error> laid_out_wrong_;
 };
 
-class journal_consumer final : public consumer {
+class journal_consumer final : public consumer, private group_member {
  public:
-  journal_consumer(journal& of, std::string_view group, std::map<partition_id, partition_index*> partitions,
-                   consumer_events& events)
-      : journal_(of), group_(group), partitions_(std::move(partitions)), listener_(std::make_shared<listener>()) {
+  journal_consumer(journal& of, group_table& groups, std::string_view group,
+                   const std::map<partition_id, partition_index*>& partitions, consumer_events& events)
+      : journal_(of), groups_(groups), group_(group), events_(events), listener_(std::make_shared<listener>()) {
+    for (const auto& [where, partition] : partitions) places_[where].partition = partition;
     listener_->events = &events;
-    for (const auto& [where, partition] : partitions_) partition->subscribe(listener_);
+  }
+
+  // Takes its part of the partitions, or all of them when it is in no group.
+  void join(std::vector<group_table::topic_share> topics) {
+    if (!group_.empty())
+      groups_.join(group_, *this, std::move(topics));
+    else
+      for (const auto& [where, place] : places_) take(where);
+    joining_ = false;
   }
 
   ~journal_consumer() override {
-    for (const auto& [where, partition] : partitions_) partition->unsubscribe(listener_);
-    if (!group_.empty()) journal_.leave(group_);
+    if (!group_.empty()) groups_.leave(group_, *this);
+    for (const auto& [where, place] : places_)
+      if (place.ours) place.partition->unsubscribe(listener_);
+    if (!group_.empty()) journal_.leave(group_, topics());
     const std::scoped_lock waits_for_a_call(listener_->mutex);
     listener_->events = nullptr;
   }
@@ -110,6 +122,7 @@ class journal_consumer final : public consumer {
     out.more = false;
     auto partition = find(where);
     if (!partition) return std::move(partition).failure();
+    if (!places_.at(where).ours) return {};
     auto plan = (*partition)->plan(from, max_records, max_bytes);
     if (!plan) return std::move(plan).failure();
     if (plan->frames.empty()) return {};
@@ -125,7 +138,8 @@ class journal_consumer final : public consumer {
   }
 
   void committed(partition_id where, std::uint64_t next) override {
-    if (!group_.empty() && partitions_.contains(where)) journal_.commit(group_, where, next);
+    const auto place = places_.find(where);
+    if (!group_.empty() && place != places_.end() && place->second.ours) journal_.commit(group_, where, next);
   }
 
   result<log_range> range(partition_id where) const override {
@@ -161,15 +175,46 @@ class journal_consumer final : public consumer {
   }
 
  private:
+  struct membership {
+    partition_index* partition = nullptr;
+    std::atomic<bool> ours{false};
+  };
+
+  void take(partition_id where) override {
+    auto& place = places_.at(where);
+    place.partition->subscribe(listener_);
+    place.ours = true;
+    events_.assigned(where);
+    // Whoever opens a consumer fetches afterwards; later it has to be told.
+    if (!joining_) events_.available(where);
+  }
+
+  void give_up(partition_id where) override {
+    auto& place = places_.at(where);
+    place.ours = false;
+    place.partition->unsubscribe(listener_);
+    events_.revoked(where);
+  }
+
   result<partition_index*> find(partition_id where) const {
-    if (const auto found = partitions_.find(where); found != partitions_.end()) return found->second;
+    if (const auto found = places_.find(where); found != places_.end()) return found->second.partition;
     return error{errc::invalid, "partition " + std::to_string(where.partition) + " of topic " +
                                     std::to_string(where.topic) + " is not one that this consumer was opened for"};
   }
 
+  std::vector<topic_id> topics() const {
+    std::vector<topic_id> out;
+    for (const auto& [where, place] : places_)
+      if (where.partition == 0) out.push_back(where.topic);
+    return out;
+  }
+
   journal& journal_;
+  group_table& groups_;
   const std::string group_;
-  const std::map<partition_id, partition_index*> partitions_;
+  consumer_events& events_;                    // of assignments; the listener's are for new records
+  std::map<partition_id, membership> places_;  // doesn't change but for `ours`
+  bool joining_ = true;                        // under the table's turn
   std::shared_ptr<listener> listener_;
 };
 
@@ -190,16 +235,17 @@ result<std::unique_ptr<producer>> journal_bus::open_producer(producer_events& ev
 result<std::unique_ptr<consumer>> journal_bus::open_consumer(std::string_view group, std::span<const topic_id> topics,
                                                              consumer_events& events) {
   std::map<partition_id, partition_index*> partitions;
+  std::vector<group_table::topic_share> shares;
   for (const auto id : topics) {
-    partition_index* partition = nullptr;
-    for (std::uint32_t p = 0; (partition = journal_->find({id, p})) != nullptr; ++p) partitions[{id, p}] = partition;
-    if (!partitions.contains({id, 0}))
-      return error{errc::invalid, "topic " + std::to_string(id) + " was not opened on this bus"};
+    std::uint32_t count = 0;
+    for (partition_index* found = nullptr; (found = journal_->find({id, count})) != nullptr; ++count)
+      partitions[{id, count}] = found;
+    if (count == 0) return error{errc::invalid, "topic " + std::to_string(id) + " was not opened on this bus"};
+    shares.push_back({id, count});
   }
-  if (!group.empty())
-    if (auto joined = journal_->join(group, topics); !joined) return std::move(joined).failure();
-  auto opened = std::make_unique<journal_consumer>(*journal_, group, partitions, events);
-  for (const auto& [where, partition] : partitions) events.assigned(where);
+  auto opened = std::make_unique<journal_consumer>(*journal_, groups_, group, partitions, events);
+  if (!group.empty()) journal_->join(group, topics);
+  opened->join(std::move(shares));
   return std::unique_ptr<consumer>(std::move(opened));
 }
 

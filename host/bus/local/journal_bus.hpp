@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "bus/bus.hpp"
+#include "bus/local/group_table.hpp"
 #include "bus/local/journal.hpp"
 
 namespace gantry::bus::local {
@@ -31,6 +32,7 @@ class journal_bus final : public bus {
   explicit journal_bus(std::unique_ptr<journal> opened) : journal_(std::move(opened)) {}
 
   std::unique_ptr<journal> journal_;
+  group_table groups_;
 };
 
 // Copies the planned frames into out.bytes, from memory where they are there, and adds their records from `from` on, at

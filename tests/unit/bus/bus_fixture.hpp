@@ -1,4 +1,5 @@
-// A local bus on files in memory, whose syncs happen when a test says so, and what tests do with it.
+// A local bus on files in memory, whose syncs happen when a test says so, and what tests do with it: as it is, or
+// through a front that shares it with other processes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,7 +33,16 @@ class heard_producer final : public producer_events {
   void failed(std::uint64_t ticket, const error& why) override {
     const std::scoped_lock lock(mutex_);
     failed_ = {ticket, why.text};
+    why_ = why;
     changed_.notify_all();
+  }
+  error why() const {
+    const std::scoped_lock lock(mutex_);
+    return why_;
+  }
+  void wait_for_failure() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return failed_.first != 0; });
   }
   std::uint64_t acknowledged_ticket() const {
     const std::scoped_lock lock(mutex_);
@@ -51,29 +62,64 @@ class heard_producer final : public producer_events {
   std::condition_variable changed_;
   std::uint64_t acknowledged_ = 0;
   std::pair<std::uint64_t, std::string> failed_{0, ""};
+  error why_;
 };
 
 class heard_consumer final : public consumer_events {
  public:
-  void assigned(partition_id where) override { add(assigned_, where); }
-  void revoked(partition_id) override {}
-  void available(partition_id where) override { add(available_, where); }
-  std::vector<partition_id> assigned_partitions() const { return copy(assigned_); }
-  std::vector<partition_id> available_partitions() const { return copy(available_); }
+  void assigned(partition_id where) override {
+    const std::scoped_lock lock(mutex_);
+    assigned_.push_back(where);
+    owned_.insert(where);
+    changed_.notify_all();
+  }
+  void revoked(partition_id where) override {
+    const std::scoped_lock lock(mutex_);
+    owned_.erase(where);
+    changed_.notify_all();
+  }
+  void available(partition_id where) override {
+    const std::scoped_lock lock(mutex_);
+    available_.push_back(where);
+    changed_.notify_all();
+  }
+  std::vector<partition_id> assigned_partitions() const {
+    const std::scoped_lock lock(mutex_);
+    return assigned_;
+  }
+  std::vector<partition_id> available_partitions() const {
+    const std::scoped_lock lock(mutex_);
+    return available_;
+  }
+  std::set<partition_id> owned() const {
+    const std::scoped_lock lock(mutex_);
+    return owned_;
+  }
+  void wait_until_owning(std::size_t partitions) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return owned_.size() == partitions; });
+  }
+  // Until available() was called so often in all.
+  void wait_for_available(std::size_t calls) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return available_.size() >= calls; });
+  }
 
  private:
-  void add(std::vector<partition_id>& to, partition_id where) {
-    const std::scoped_lock lock(mutex_);
-    to.push_back(where);
-  }
-  std::vector<partition_id> copy(const std::vector<partition_id>& from) const {
-    const std::scoped_lock lock(mutex_);
-    return from;
-  }
   mutable std::mutex mutex_;
+  std::condition_variable changed_;
   std::vector<partition_id> assigned_;
   std::vector<partition_id> available_;
+  std::set<partition_id> owned_;
 };
+
+// The bus as another process has it. Owns nothing of the journal.
+class bus_front {
+ public:
+  virtual ~bus_front() = default;
+  virtual gantry::bus::bus& events() = 0;
+};
+using front_maker = std::unique_ptr<bus_front> (*)(gantry::bus::bus& journal);
 
 struct read_back {
   std::uint64_t offset = 0;
@@ -102,14 +148,20 @@ class bus_fixture {
     auto opened = journal_bus::open(options);
     if (!opened) return std::move(opened).failure();
     bus = std::move(*opened);
+    if (make_front != nullptr) front = make_front(*bus);
     return {};
+  }
+  gantry::bus::bus& events() { return front ? front->events() : *bus; }
+  // What was done through a front has reached the journal, and what the journal said has come back.
+  void settle() {
+    if (front) static_cast<void>(front->events().topics());
   }
   void open() {
     const auto opened = try_open();
     ASSERT_TRUE(opened) << opened.failure().text;
   }
   topic_id open_topic(topic_spec spec) {
-    const auto id = bus->open_topic(spec);
+    const auto id = events().open_topic(spec);
     EXPECT_TRUE(id) << (id ? "" : id.failure().text);
     return id ? *id : 0;
   }
@@ -119,16 +171,18 @@ class bus_fixture {
     produce();
   }
   void produce() {
-    auto opened = bus->open_producer(acks);
+    auto opened = events().open_producer(acks);
     ASSERT_TRUE(opened) << opened.failure().text;
     producer = std::move(*opened);
   }
   void close() {
     consumer.reset();
     producer.reset();
+    front.reset();
     bus.reset();
   }
   void power_cut(std::size_t kept = 0) {
+    settle();
     files.cut_power(kept);
     close();
   }
@@ -142,15 +196,27 @@ class bus_fixture {
     const batch one{{topic, partition}, static_cast<std::uint32_t>(bodies.size()), "/shop/order/1.1", records};
     return producer->append(++ticket, {&one, 1});
   }
+  // Appends, and waits for a refusal that comes by the events.
+  result<void> taken(const std::vector<std::string>& bodies) {
+    if (auto done = append(bodies); !done) return done;
+    settle();
+    return acks.failure().first == ticket ? result<void>(acks.why()) : result<void>();
+  }
+  result<void> try_sync() {
+    settle();
+    auto synced = bus->sync();
+    settle();
+    return synced;
+  }
   void sync() {
-    const auto synced = bus->sync();
+    const auto synced = try_sync();
     ASSERT_TRUE(synced) << synced.failure().text;
   }
 
   class consumer& reader(std::string_view group = "") {
     if (!consumer || group != reading_as_) {
       consumer.reset();
-      auto opened = bus->open_consumer(group, {&topic, 1}, heard);
+      auto opened = events().open_consumer(group, {&topic, 1}, heard);
       EXPECT_TRUE(opened) << (opened ? "" : opened.failure().text);
       consumer = std::move(*opened);
       reading_as_ = group;
@@ -185,7 +251,9 @@ class bus_fixture {
                             .time = &time,
                             .files = &files,
                             .retention_check = std::chrono::hours{1}};
+  front_maker make_front = nullptr;
   std::unique_ptr<journal_bus> bus;
+  std::unique_ptr<bus_front> front;
   std::unique_ptr<class producer> producer;
   std::unique_ptr<class consumer> consumer;
   topic_id topic = 0;

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "bus_fixture.hpp"
+#include "bus_stories.hpp"
 
 namespace gantry::bus::local::testing {
 namespace {
@@ -13,7 +13,7 @@ constexpr int producers = 3;
 constexpr int appends = 400;
 constexpr std::uint32_t partitions = 2;
 
-void produce_all(journal_bus& to, topic_id topic, int who) {
+void produce_all(bus& to, topic_id topic, int who) {
   heard_producer acks;
   const auto producer = std::move(*to.open_producer(acks));
   for (int i = 0; i < appends; ++i) {
@@ -25,7 +25,7 @@ void produce_all(journal_bus& to, topic_id topic, int who) {
 }
 
 // Reads a partition until it has seen all, checking that each producer's records come in order.
-void consume_all(journal_bus& from, topic_id topic, std::uint32_t partition, const std::string& group) {
+void consume_all(bus& from, topic_id topic, std::uint32_t partition, const std::string& group) {
   heard_consumer heard;
   const auto consumer = std::move(*from.open_consumer(group, {&topic, 1}, heard));
   std::vector<int> last(producers, -1);
@@ -47,7 +47,7 @@ void consume_all(journal_bus& from, topic_id topic, std::uint32_t partition, con
   EXPECT_EQ(consumer->lag({topic, partition}, next), 0U);
 }
 
-TEST(LocalBusConcurrencyTest, ProducersConsumersSyncsAndRetentionRunSideBySide) {
+TEST_P(BusConcurrencyStories, ProducersConsumersSyncsAndRetentionRunSideBySide) {
   const auto directory = std::filesystem::temp_directory_path() / ("gantry-threads-" + std::to_string(::getpid()));
   std::filesystem::remove_all(directory);
   local_bus_options options;
@@ -56,18 +56,20 @@ TEST(LocalBusConcurrencyTest, ProducersConsumersSyncsAndRetentionRunSideBySide) 
   options.segment_bytes = 16384;
   options.retention_check = std::chrono::milliseconds{5};
   {
-    const auto bus = std::move(*journal_bus::open(options));
-    const topic_id topic = *bus->open_topic({.name = "orders", .partitions = partitions});
+    const auto journal = std::move(*journal_bus::open(options));
+    const auto front = GetParam() != nullptr ? GetParam()(*journal) : nullptr;
+    bus& events = front ? front->events() : *journal;
+    const topic_id topic = *events.open_topic({.name = "orders", .partitions = partitions});
     std::vector<std::thread> all;
     for (std::uint32_t p = 0; p < partitions; ++p)
-      all.emplace_back([&, p] { consume_all(*bus, topic, p, "group-" + std::to_string(p)); });
-    all.emplace_back([&] { consume_all(*bus, topic, 0, ""); });
-    for (int who = 0; who < producers; ++who) all.emplace_back([&, who] { produce_all(*bus, topic, who); });
+      all.emplace_back([&, p] { consume_all(events, topic, p, "group-" + std::to_string(p)); });
+    all.emplace_back([&] { consume_all(events, topic, 0, ""); });
+    for (int who = 0; who < producers; ++who) all.emplace_back([&, who] { produce_all(events, topic, who); });
     for (int i = 0; i < 20; ++i) {
-      EXPECT_TRUE(bus->health());
-      bus->retain();
-      EXPECT_TRUE(bus->sync());
-      static_cast<void>(bus->open_topic({.name = "topic-" + std::to_string(i)}));
+      EXPECT_TRUE(events.health());
+      journal->retain();
+      EXPECT_TRUE(journal->sync());
+      static_cast<void>(events.open_topic({.name = "topic-" + std::to_string(i)}));
     }
     for (auto& thread : all) thread.join();
   }

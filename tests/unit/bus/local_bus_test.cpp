@@ -3,28 +3,26 @@
 
 #include <thread>
 
-#include "bus_fixture.hpp"
+#include "bus_stories.hpp"
 
 namespace gantry::bus::local::testing {
 namespace {
 
 using texts = std::vector<std::string>;
 
-class LocalBusTest : public ::testing::Test, public bus_fixture {};
-
-TEST_F(LocalBusTest, GivesBackWhatWasAppendedAlsoAfterARestart) {
+TEST_P(BusStories, GivesBackWhatWasAppendedAlsoAfterARestart) {
   open_with_topic();
-  const std::string id(bus->id());
+  const std::string id(events().id());
   ASSERT_TRUE(append({"a", "b"}));
   ASSERT_TRUE(append({"c"}));
   EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, "b"}, {2, "c"}}));
   reopen();
-  EXPECT_EQ(bus->id(), id);
+  EXPECT_EQ(events().id(), id);
   ASSERT_TRUE(append({"d"}));
   EXPECT_EQ(read(), (std::vector<read_back>{{0, "a"}, {1, "b"}, {2, "c"}, {3, "d"}}));
 }
 
-TEST_F(LocalBusTest, KeepsTheFieldsAndTheSource) {
+TEST_P(BusStories, KeepsTheFieldsAndTheSource) {
   open_with_topic();
   ASSERT_TRUE(append({"a"}, 0, 77));
   fetched got;
@@ -35,7 +33,7 @@ TEST_F(LocalBusTest, KeepsTheFieldsAndTheSource) {
   EXPECT_EQ(got.records[0].time_us, 77);
 }
 
-TEST_F(LocalBusTest, WritesOneAppendOverManyPartitionsInOneGo) {
+TEST_P(BusStories, WritesOneAppendOverManyPartitionsInOneGo) {
   open_with_topic(3);
   const std::string one = encoded({"x"});
   const std::string two = encoded({"y", "z"});
@@ -46,23 +44,24 @@ TEST_F(LocalBusTest, WritesOneAppendOverManyPartitionsInOneGo) {
   EXPECT_EQ(bodies(0, 2), (texts{"y", "z"}));
 }
 
-TEST_F(LocalBusTest, AcknowledgesAfterTheSyncAndNotBefore) {
+TEST_P(BusStories, AcknowledgesAfterTheSyncAndNotBefore) {
   open_with_topic();
   ASSERT_TRUE(append({"a"}));
   ASSERT_TRUE(append({"b"}));
+  settle();
   EXPECT_EQ(acks.acknowledged_ticket(), 0U);
   sync();
   EXPECT_EQ(acks.acknowledged_ticket(), 2U);
 }
 
-TEST_F(LocalBusTest, SyncsByItselfAtItsInterval) {
+TEST_P(BusStories, SyncsByItselfAtItsInterval) {
   options.sync_interval = std::chrono::milliseconds{1};
   open_with_topic();
   ASSERT_TRUE(append({"a"}));
   acks.wait_for(1);
 }
 
-TEST_F(LocalBusTest, SyncsAtOnceWhenAskedToAlways) {
+TEST_P(BusStories, SyncsAtOnceWhenAskedToAlways) {
   options.sync_interval = std::chrono::microseconds{0};
   open_with_topic();
   for (std::uint64_t i = 1; i <= 50; ++i) {
@@ -71,11 +70,11 @@ TEST_F(LocalBusTest, SyncsAtOnceWhenAskedToAlways) {
   }
 }
 
-TEST_F(LocalBusTest, ServesSeveralConsumersAtTheirOwnPlaces) {
+TEST_P(BusStories, ServesSeveralConsumersAtTheirOwnPlaces) {
   open_with_topic();
   ASSERT_TRUE(append({"a", "b", "c"}));
   heard_consumer other_heard;
-  auto other = bus->open_consumer("mail", {&topic, 1}, other_heard);
+  auto other = events().open_consumer("mail", {&topic, 1}, other_heard);
   ASSERT_TRUE(other);
   EXPECT_EQ(other_heard.assigned_partitions(), (std::vector<partition_id>{{topic, 0}}));
   fetched got;
@@ -85,17 +84,19 @@ TEST_F(LocalBusTest, ServesSeveralConsumersAtTheirOwnPlaces) {
   EXPECT_EQ(bodies(1), (texts{"b", "c"}));
 }
 
-TEST_F(LocalBusTest, TellsTheConsumersOfThePartition) {
+TEST_P(BusStories, TellsTheConsumersOfThePartition) {
   open_with_topic(2);
   reader();
   ASSERT_TRUE(append({"a"}, 1));
+  settle();
   EXPECT_EQ(heard.available_partitions(), (std::vector<partition_id>{{topic, 1}}));
   consumer.reset();
   ASSERT_TRUE(append({"b"}, 1));
+  settle();
   EXPECT_EQ(heard.available_partitions().size(), 1U);
 }
 
-TEST_F(LocalBusTest, ReadsFromEarliestLatestOffsetAndTime) {
+TEST_P(BusStories, ReadsFromEarliestLatestOffsetAndTime) {
   open_with_topic();
   ASSERT_TRUE(append({"a"}, 0, 100));
   ASSERT_TRUE(append({"b", "c"}, 0, 200));
@@ -113,7 +114,7 @@ TEST_F(LocalBusTest, ReadsFromEarliestLatestOffsetAndTime) {
   EXPECT_EQ(*reader().offset_at({topic, 0}, 301), 4U);
 }
 
-TEST_F(LocalBusTest, GivesAtLeastOneRecordAndNoMoreThanAsked) {
+TEST_P(BusStories, GivesAtLeastOneRecordAndNoMoreThanAsked) {
   open_with_topic();
   const std::string large(5000, 'x');
   ASSERT_TRUE(append({large, large, large}));
@@ -127,7 +128,7 @@ TEST_F(LocalBusTest, GivesAtLeastOneRecordAndNoMoreThanAsked) {
   EXPECT_FALSE(got.more);
 }
 
-TEST_F(LocalBusTest, SplitsALargeBatchIntoFramesAndKeepsItsOrder) {
+TEST_P(BusStories, SplitsALargeBatchIntoFramesAndKeepsItsOrder) {
   open_with_topic();
   texts many;
   for (int i = 0; i < 3000; ++i) many.push_back(std::to_string(i) + std::string(500, '.'));
@@ -135,7 +136,7 @@ TEST_F(LocalBusTest, SplitsALargeBatchIntoFramesAndKeepsItsOrder) {
   EXPECT_EQ(bodies(), many);
 }
 
-TEST_F(LocalBusTest, ReadsAcrossSegmentsAlsoFromIndexFiles) {
+TEST_P(BusStories, ReadsAcrossSegmentsAlsoFromIndexFiles) {
   options.segment_bytes = 4096;
   open_with_topic(2);
   texts all;
@@ -144,6 +145,7 @@ TEST_F(LocalBusTest, ReadsAcrossSegmentsAlsoFromIndexFiles) {
     ASSERT_TRUE(append({all.back()}, 0, i));
     ASSERT_TRUE(append({"other"}, 1, i));
   }
+  settle();
   EXPECT_GT(files.names(".log").size(), 5U);
   EXPECT_EQ(bodies(), all);
   reopen(2);
@@ -154,10 +156,11 @@ TEST_F(LocalBusTest, ReadsAcrossSegmentsAlsoFromIndexFiles) {
   EXPECT_EQ(*reader().offset_at({topic, 0}, 33), 33U);
 }
 
-TEST_F(LocalBusTest, ReadsFromMemoryWhatIsStillBeingWritten) {
+TEST_P(BusStories, ReadsFromMemoryWhatIsStillBeingWritten) {
   open_with_topic();
   files.hold_writes();
   ASSERT_TRUE(append({"a", "b"}));
+  settle();
   std::thread syncing([&] { EXPECT_TRUE(bus->sync()); });
   files.wait_for_a_held_write();
   ASSERT_TRUE(append({"c"}));
@@ -165,6 +168,7 @@ TEST_F(LocalBusTest, ReadsFromMemoryWhatIsStillBeingWritten) {
   EXPECT_EQ(acks.acknowledged_ticket(), 0U);
   files.let_writes_go();
   syncing.join();
+  settle();
   EXPECT_EQ(acks.acknowledged_ticket(), 1U);
   sync();
   EXPECT_EQ(acks.acknowledged_ticket(), 2U);
@@ -172,7 +176,7 @@ TEST_F(LocalBusTest, ReadsFromMemoryWhatIsStillBeingWritten) {
   EXPECT_EQ(bodies(), (texts{"a", "b", "c"}));
 }
 
-TEST_F(LocalBusTest, MoreThanMemoryHoldsIsWrittenBeforeItsSyncAndReadFromBoth) {
+TEST_P(BusStories, MoreThanMemoryHoldsIsWrittenBeforeItsSyncAndReadFromBoth) {
   options.memory_bytes = 128 << 10;
   open_with_topic(2);
   texts all;
@@ -181,6 +185,7 @@ TEST_F(LocalBusTest, MoreThanMemoryHoldsIsWrittenBeforeItsSyncAndReadFromBoth) {
     ASSERT_TRUE(append({all.back()}));
     ASSERT_TRUE(append({"other"}, 1));
   }
+  settle();
   EXPECT_EQ(acks.acknowledged_ticket(), 0U);
   EXPECT_GT(files.size(files.names(".log").back()), 300'000U);
   EXPECT_EQ(bodies(), all);
@@ -192,17 +197,18 @@ TEST_F(LocalBusTest, MoreThanMemoryHoldsIsWrittenBeforeItsSyncAndReadFromBoth) {
   EXPECT_EQ(bodies(), all);
 }
 
-TEST_F(LocalBusTest, WritesTheAppendsOfASyncInOneGo) {
+TEST_P(BusStories, WritesTheAppendsOfASyncInOneGo) {
   open_with_topic();
   sync();
   const auto before = files.writes();
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(append({std::string(1000, 'x')}));
+  settle();
   EXPECT_EQ(files.writes(), before);
   sync();
   EXPECT_EQ(files.writes(), before + 1);
 }
 
-TEST_F(LocalBusTest, TakesRecordsLargerThanItsMemory) {
+TEST_P(BusStories, TakesRecordsLargerThanItsMemory) {
   options.memory_bytes = 0;
   open_with_topic();
   const texts all{std::string(900'000, 'a'), "b", std::string(500'000, 'c')};
@@ -212,9 +218,9 @@ TEST_F(LocalBusTest, TakesRecordsLargerThanItsMemory) {
   EXPECT_EQ(bodies(), all);
 }
 
-TEST_F(LocalBusTest, RefusesAnotherNumberOfPartitions) {
+TEST_P(BusStories, RefusesAnotherNumberOfPartitions) {
   open_with_topic(3);
-  const auto wrong = bus->open_topic({.name = "orders", .partitions = 4});
+  const auto wrong = events().open_topic({.name = "orders", .partitions = 4});
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.failure().code, errc::conflict);
   EXPECT_NE(wrong.failure().text.find("has 3 partitions"), std::string::npos);
@@ -222,28 +228,74 @@ TEST_F(LocalBusTest, RefusesAnotherNumberOfPartitions) {
   EXPECT_EQ(open_topic({.name = "orders", .partitions = 3}), topic);
 }
 
-TEST_F(LocalBusTest, TakesANewRetentionOfAKnownTopic) {
+TEST_P(BusStories, TakesANewRetentionOfAKnownTopic) {
   open_with_topic();
   open_topic({.name = "orders", .retention = std::chrono::hours{1}});
-  EXPECT_EQ(bus->topic(topic).retention, std::chrono::hours{1});
+  EXPECT_EQ(events().topic(topic).retention, std::chrono::hours{1});
   close();
   open();
-  ASSERT_EQ(bus->topics().size(), 1U);
-  EXPECT_EQ(bus->topics()[0].retention, std::chrono::hours{1});
+  ASSERT_EQ(events().topics().size(), 1U);
+  EXPECT_EQ(events().topics()[0].retention, std::chrono::hours{1});
 }
 
-TEST_F(LocalBusTest, HasOneConsumerAGroup) {
+TEST_P(BusStories, MembersOfAGroupShareThePartitionsAndTakeOver) {
+  open_with_topic(3);
+  for (std::uint32_t p = 0; p < 3; ++p) ASSERT_TRUE(append({"a"}, p));
+  reader("mail");
+  EXPECT_EQ(heard.owned().size(), 3U);
+  EXPECT_EQ(heard.available_partitions().size(), 0U);
+  heard_consumer second;
+  auto other = std::move(*events().open_consumer("mail", {&topic, 1}, second));
+  settle();
+  EXPECT_EQ(heard.owned().size(), 2U);
+  ASSERT_EQ(second.owned().size(), 1U);
+  const auto moved = *second.owned().begin();
+  EXPECT_FALSE(heard.owned().contains(moved));
+  fetched got;
+  ASSERT_TRUE(consumer->fetch(moved, 0, 10, 1000, got));
+  EXPECT_EQ(got.records.size(), 0U);
+  EXPECT_EQ(consumer->lag(moved, 0), 1U);
+  ASSERT_TRUE(other->fetch(moved, 0, 10, 1000, got));
+  EXPECT_EQ(got.records.size(), 1U);
+  other.reset();
+  settle();
+  EXPECT_EQ(heard.owned().size(), 3U);
+  ASSERT_EQ(heard.available_partitions().size(), 1U);
+  EXPECT_EQ(heard.available_partitions()[0], moved);
+  ASSERT_TRUE(consumer->fetch(moved, 0, 10, 1000, got));
+  EXPECT_EQ(got.records.size(), 1U);
+}
+
+TEST_P(BusStories, AMemberTooManyWaitsForAPartition) {
   open_with_topic();
   reader("mail");
   heard_consumer second;
-  const auto refused = bus->open_consumer("mail", {&topic, 1}, second);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.failure().code, errc::conflict);
+  const auto other = std::move(*events().open_consumer("mail", {&topic, 1}, second));
+  settle();
+  EXPECT_EQ(heard.owned().size(), 1U);
+  EXPECT_EQ(second.owned().size(), 0U);
+  ASSERT_TRUE(append({"a"}));
+  settle();
+  EXPECT_EQ(second.available_partitions().size(), 0U);
   consumer.reset();
-  EXPECT_TRUE(bus->open_consumer("mail", {&topic, 1}, second));
+  settle();
+  EXPECT_EQ(second.owned().size(), 1U);
+  EXPECT_EQ(second.available_partitions().size(), 1U);
 }
 
-TEST_F(LocalBusTest, RefusesWhatIsNoBatchOfThisTopicAndThenTheProducerIsDead) {
+TEST_P(BusStories, SmallTopicsAreSpreadOverTheMembers) {
+  open();
+  std::vector<topic_id> topics;
+  for (int i = 0; i < 4; ++i) topics.push_back(open_topic({.name = "topic-" + std::to_string(i)}));
+  heard_consumer one;
+  heard_consumer two;
+  const auto first = std::move(*events().open_consumer("mail", topics, one));
+  const auto second = std::move(*events().open_consumer("mail", topics, two));
+  settle();
+  EXPECT_EQ(one.owned().size() + two.owned().size(), 4U);
+}
+
+TEST_P(BusStories, RefusesWhatIsNoBatchOfThisTopicAndThenTheProducerIsDead) {
   open_with_topic();
   ASSERT_TRUE(append({"a"}));
   const std::string records = encoded({"x"});
@@ -254,7 +306,7 @@ TEST_F(LocalBusTest, RefusesWhatIsNoBatchOfThisTopicAndThenTheProducerIsDead) {
   const batch wrong_partition{{topic, 9}, 1, "s", records};
   EXPECT_EQ(producer->append(1, {&wrong_partition, 1}).failure().code, errc::invalid);
   produce();
-  EXPECT_EQ(append({std::string(2 << 20, 'x')}).failure().code, errc::too_large);
+  EXPECT_EQ(taken({std::string(2 << 20, 'x')}).failure().code, errc::too_large);
   produce();
   ASSERT_TRUE(append({"c"}));
   EXPECT_EQ(bodies(), (texts{"a", "c"}));
