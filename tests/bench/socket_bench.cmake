@@ -1,0 +1,2 @@
+add_executable(socket_bench ${CMAKE_CURRENT_LIST_DIR}/socket_bench.cpp)
+target_link_libraries(socket_bench PRIVATE gantry_host_bus_local gantry_host_bus_socket gantry_warnings Threads::Threads)
