@@ -105,12 +105,26 @@ class parked_replay final : public dead_letter_write {
         }))
       return failed(r, "no handler for " + std::string(record->type) + " any more; it can only be discarded");
     // Parked while the topic was replayed: its first handling has emitted what there was to emit.
-    const auto* from = owner_.writer->find_feed(r.topic, r.partition);
-    const bool replayed = from != nullptr && from->replaying(*record);
+    std::uint64_t replay_end = 0;
+    if (!read_replay_end(*tx.db.session, r, replay_end)) return broken(*tx.db.session);
+    const bool replayed = record->offset < replay_end;
     if (const auto status = owner_.writer->handle(tx, *record, r.topic, r.partition, replayed); status != GANTRY_OK)
       return failed(
           r, runtime::last_failure().empty() ? runtime::status_name(status) : std::string(runtime::last_failure()));
     return GANTRY_OK;
+  }
+
+  // From the table: another host may be the one that reads the partition.
+  bool read_replay_end(store::session& session, const row& r, std::uint64_t& out) {
+    const gantry_value where[] = {value(std::string_view(r.topic)), value(r.partition)};
+    store::cursor* found = nullptr;
+    if (session.query("SELECT max(replay_end) FROM gantry_position WHERE topic = $1 AND part = $2", where, &found) !=
+        GANTRY_OK)
+      return false;
+    const auto there = found->next();
+    if (there == GANTRY_OK) out = static_cast<std::uint64_t>(integer_at(*found, 0));
+    found->close();
+    return there == GANTRY_OK;
   }
 
   gantry_status failed(const row& r, const std::string& why) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +38,7 @@ class event_log final : private bus::consumer_events {
   // The first offset at or after this time.
   result<std::uint64_t> offset_at(const place& where, std::int64_t time_us);
 
-  // Shows records from the places on, the oldest first; `see` answers whether to go on. The places follow: each then
+  // Shows the records that are there from the places on, the oldest first; `see` answers whether to go on. The places follow: each then
   // says what to read next. Where retention has taken what a place asked for, reading goes on at the start of the log.
   using reader = std::function<bool(const place&, const bus::record&)>;
   result<end> scan(std::vector<place>& places, const reader& see);
@@ -44,13 +46,18 @@ class event_log final : private bus::consumer_events {
  private:
   void assigned(bus::partition_id) override {}
   void revoked(bus::partition_id) override {}
-  void available(bus::partition_id) override {}
+  void available(bus::partition_id) override;
   result<void> open();
+  // Waits for records that are on their way. False: none came in a while.
+  bool wait_for_arrival();
 
   bus::bus& bus_;
   const runtime::topic_directory& topics_;
   const std::atomic<bool>& stop_;
   std::unique_ptr<bus::consumer> consumer_;
+  std::mutex arrival_mutex_;
+  std::condition_variable arrival_;
+  bool arrived_ = false;  // since it was last waited for; guarded by arrival_mutex_
 };
 
 }  // namespace gantry::admin

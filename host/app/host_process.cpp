@@ -3,27 +3,31 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "admin/operations.hpp"
-#include "bus/kafka/kafka_bus.hpp"
-#include "bus/local/local_bus.hpp"
+#include "app/buses.hpp"
+#include "app/callers.hpp"
+#include "app/elsewhere.hpp"
+#include "app/stores.hpp"
 #include "http/endpoint.hpp"
 #include "http/problem.hpp"
 #include "observability/health.hpp"
 #include "observability/log.hpp"
 #include "observability/metrics.hpp"
-#include "store/postgres/postgres_store.hpp"
-#include "store/sqlite/sqlite_store.hpp"
+#include "topology/address.hpp"
 
 namespace gantry::app {
 namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(20);
-constexpr auto longest_bus_wait = std::chrono::seconds(60);
+constexpr int ticks_a_second = 50;
+constexpr std::size_t job_threads = 4;
+constexpr std::size_t callback_threads = 2;
 
 // Splits "host:port"; the host may be in brackets.
 result<std::pair<std::string, std::uint16_t>> split_address(const std::string& text) {
@@ -64,8 +68,8 @@ class local_host final : public host_process {
         options_(std::move(options)),
         lanes_(workers(options_.lane_workers, 3), "lane"),
         requests_(workers(options_.request_workers, 2), 4096, "request"),
-        jobs_(4, 65'536, "job"),
-        callbacks_(2, 1024, "callback"),
+        jobs_(job_threads, 65'536, "job"),
+        callbacks_(callback_threads, 1024, "callback"),
         router_(requests_, callbacks_, system_clock(), model_.limits.deadline->count()),
         watch_(system_clock(), [this](runtime::work_kind kind) { replace_worker(kind); }) {}
 
@@ -74,7 +78,18 @@ class local_host final : public host_process {
   result<void> open() {
     if (auto done = pick_host(); !done) return done;
     if (auto done = check_isolation(); !done) return done;
-    if (auto done = open_bus(); !done) return done;
+    // First, so that others learn why the host is not ready yet, and a port that is taken is found before any file is
+    // open.
+    checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
+    checks_.add(observability::health_kind::ready, "start", [this] { return start_health(); });
+    if (options_.serve_http)
+      if (auto done = open_endpoints(); !done) return done;
+    auto opened = app::open_bus(model_, options_.host, [this](std::string_view reason) { return goes_on(reason); });
+    if (!opened) return opened.failure();
+    bus_ = std::move(opened->events);
+    shared_bus_ = std::move(opened->shared);
+    goes_on("its plugins are starting");
+    if (auto done = open_elsewhere(); !done) return done;
     lifecycle::host_parts parts;
     parts.model = &model_;
     parts.host_name = options_.host;
@@ -86,16 +101,15 @@ class local_host final : public host_process {
     parts.metrics = &metrics_;
     parts.checks = &checks_;
     parts.time = &system_clock();
-    parts.open_store = [this](const std::string& plugin) { return open_store(plugin); };
+    parts.open_store = [this](const std::string& plugin) { return open_store(model_, plugin); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
-    checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
     checks_.add(observability::health_kind::ready, "bus", [this] { return bus_->health(); });
     admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_, options_.host);
     if (auto done = plugins_->start(); !done) return done;
     ticker_ = std::thread([this] { tick(); });
+    checks_.remove(observability::health_kind::ready, "start");
     // Only now: who asks before would see half a host.
-    if (options_.serve_http)
-      if (auto done = open_endpoints(); !done) return done;
+    open_.store(true, std::memory_order_release);
     // Loading leaves large free blocks behind that the host will not need again.
     malloc_trim(0);
     return {};
@@ -133,6 +147,8 @@ class local_host final : public host_process {
     if (ticker_.joinable()) ticker_.join();
     if (endpoint_) endpoint_->stop();
     if (admin_endpoint_) admin_endpoint_->stop();
+    // The operations and the endpoints' series look at them.
+    metrics_.remove_owner(own_series_);
     admin_.reset();
     if (plugins_ && !plugins_->stop()) {
       stuck_ = true;
@@ -143,6 +159,7 @@ class local_host final : public host_process {
     jobs_.stop();
     lanes_.stop();
     plugins_.reset();
+    shared_bus_.reset();
     bus_.reset();
     return all;
   }
@@ -157,10 +174,14 @@ class local_host final : public host_process {
   result<void> pick_host() {
     if (options_.host.empty()) {
       if (model_.hosts.size() != 1)
-        return error{errc::invalid, "the topology has " + std::to_string(model_.hosts.size()) + " hosts: say which one with --host"};
+        return error{errc::invalid,
+                     "the topology has " + std::to_string(model_.hosts.size()) + " hosts: say which one with --host"};
       options_.host = model_.hosts.begin()->first;
     }
-    if (model_.hosts.contains(options_.host)) return {};
+    if (model_.hosts.contains(options_.host)) {
+      callers_.emplace(model_, options_.host);
+      return {};
+    }
     std::string known;
     for (const auto& [name, settings] : model_.hosts) known += (known.empty() ? "" : ", ") + name;
     return error{errc::not_found, "host " + options_.host + " is not in the topology; it has " + known};
@@ -169,99 +190,82 @@ class local_host final : public host_process {
   result<void> check_isolation() const {
     for (const auto& [id, plugin] : model_.plugins)
       if (*plugin.isolation == topology::isolation_mode::process)
-        return error{errc::unsupported, "plugins." + id +
-                                            ".isolation is process, which this build of gantry does not have: expected none"};
+        return error{
+            errc::unsupported,
+            "plugins." + id + ".isolation is process, which this build of gantry does not have: expected none"};
     return {};
   }
 
-  result<void> open_bus() {
-    auto opened = *model_.bus.driver == topology::bus_driver::kafka ? open_kafka() : open_journal();
-    if (!opened) return opened.failure();
-    bus_ = std::move(*opened);
+  // Says why the host is not ready yet. False: it was asked to end.
+  bool goes_on(std::string_view reason) {
+    const std::lock_guard lock(start_mutex_);
+    starting_ = reason;
+    return !options_.asked_to_end || !options_.asked_to_end();
+  }
+
+  result<void> start_health() {
+    const std::lock_guard lock(start_mutex_);
+    return error{errc::unavailable, "the host is starting: " + starting_};
+  }
+
+  // Calls to plugins that other hosts run.
+  result<void> open_elsewhere() {
+    const auto where = placed_elsewhere(model_, options_.host);
+    if (where.empty()) return {};
+    const auto callers = workers(options_.request_workers, 2) + job_threads + callback_threads +
+                         model_.plugins.size() * runtime::request_pool::reserved_workers;
+    elsewhere_ = call::make_remote_calls(remote_options_of(model_, options_.host, callers), system_clock());
+    if (auto done = elsewhere_->place(where); !done)
+      return error{done.failure().code, "calls to other hosts: " + done.failure().text};
+    router_.elsewhere(*elsewhere_);
+    for (const auto& [plugin, hosts] : where)
+      for (const auto& host : hosts) watch_host(plugin, host.name);
     return {};
   }
 
-  result<std::unique_ptr<bus::bus>> open_journal() const {
-    bus::local_bus_options o;
-    o.directory = *model_.bus.path;
-    o.sync_interval = *model_.bus.sync;
-    return bus::open_local_bus(o);
-  }
-
-  // Waits until the brokers answer: what is to run needs its topics.
-  result<std::unique_ptr<bus::bus>> open_kafka() const {
-    bus::kafka_bus_options o;
-    o.brokers = *model_.bus.brokers;
-    for (const auto& [name, text] : model_.bus.properties) o.properties.emplace(name, *text);
-    o.member = *model_.name + "." + options_.host;
-    o.on_log = [](int level, std::string_view text) {
-      constexpr int syslog_error = 3;
-      if (level <= syslog_error) observability::log_warn("The Kafka client reports trouble.", {{"text", text}});
+  void watch_host(const std::string& plugin, const std::string& host) {
+    const auto gauge = [&](const char* name, const char* help, auto read) {
+      const auto done = metrics_.watch(
+          observability::metric_type::gauge, name, help, {{"callee", plugin}, {"host", host}},
+          [this, plugin, host, read]() -> double {
+            for (const auto& one : elsewhere_->figures())
+              if (one.plugin == plugin && one.host == host) return read(one);
+            return 0;
+          },
+          own_series_);
+      if (!done)
+        observability::log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
     };
-    auto opened = bus::open_kafka_bus(o);
-    if (!opened) return opened;
-    const auto until = std::chrono::steady_clock::now() + longest_bus_wait;
-    while (!model_.topics.empty()) {
-      bus::topic_spec probe = lifecycle::spec_of(model_, model_.topics.begin()->first);
-      const auto topic = (*opened)->open_topic(probe);
-      if (topic || topic.failure().code != errc::unavailable) break;  // the rest says more of what is wrong
-      if (std::chrono::steady_clock::now() >= until)
-        return error{errc::unavailable, "bus.brokers: " + topic.failure().text + "; waited for " +
-                                            std::to_string(longest_bus_wait.count()) + " s"};
-      observability::log_warn("Waiting for the bus.", {{"brokers", *model_.bus.brokers}, {"reason", topic.failure().text}});
-    }
-    return opened;
-  }
-
-  result<std::unique_ptr<store::store>> open_store(const std::string& plugin) {
-    const auto& settings = model_.stores.at(*model_.plugins.at(plugin).store);
-    const auto promise = *settings.durability == topology::store_durability::power ? store::durability::power
-                                                                                   : store::durability::process;
-    if (*settings.driver == topology::store_driver::postgres) {
-      store::postgres_options o;
-      o.url = *settings.url;
-      o.schema = topology::for_plugin(*settings.schema, plugin);
-      o.readers = std::max<std::size_t>(static_cast<std::size_t>(*settings.pool), 2) - 1;
-      o.promise = promise;
-      o.warn = [plugin](std::string_view text) {
-        observability::log_warn("The store does not keep its promise.", {{"plugin", plugin}, {"reason", text}});
-      };
-      return store::open_postgres_store(o);
-    }
-    store::sqlite_options o;
-    o.file = topology::for_plugin(*settings.path, plugin);
-    o.promise = promise;
-    return store::open_sqlite_store(o);
+    gauge("gantry_remote_breaker_open", "1: no call of this plugin goes to that host, after repeated failures.",
+          [](const call::remote_figures& f) { return f.breaker_open ? 1.0 : 0.0; });
+    gauge("gantry_remote_host_paused", "1: calls of this plugin go to other hosts while there are any.",
+          [](const call::remote_figures& f) { return f.paused ? 1.0 : 0.0; });
+    gauge("gantry_remote_connections", "Connections to that host, those for all its plugins.",
+          [](const call::remote_figures& f) { return static_cast<double>(f.open); });
   }
 
   result<void> open_endpoints() {
     const auto& settings = model_.hosts.at(options_.host);
     const bool apart = settings.admin.address.given;
-    http::endpoint_options o;
-    o.max_body = *model_.limits.body;
-    o.max_headers = *model_.limits.headers;
-    const auto open = [&o](const std::string& address, http::handler serve) -> result<std::unique_ptr<http::endpoint>> {
-      auto at = split_address(address);
-      if (!at) return at.failure();
-      o.address = at->first;
-      o.port = at->second;
-      return http::open_endpoint(o, std::move(serve));
-    };
     auto at = split_address(*settings.http);
     if (!at) return at.failure();
     if (apart) {
-      auto opened = open(*settings.admin.address, [this](http::request&& in, http::responder&& out) {
-        if (admin_->serves(in.target)) {
-          admin_->answer(std::move(in), std::move(out));
-        } else {
-          out.send(http::problem(404, "operations alone are answered at this address"));
-        }
-      });
+      auto opened = open_endpoint(*settings.admin.address, is_loopback_address(*settings.admin.address),
+                                  [this](http::request&& in, http::responder&& out) {
+                                    if (is_early(in, out)) return;
+                                    if (admin_->serves(in.target)) {
+                                      admin_->answer(std::move(in), std::move(out));
+                                    } else {
+                                      out.send(http::problem(404, "operations alone are answered at this address"));
+                                    }
+                                  });
       if (!opened) return opened.failure();
       admin_endpoint_ = std::move(*opened);
     }
-    const auto address = options_.override_port ? at->first + ":" + std::to_string(options_.port_override) : *settings.http;
-    auto opened = open(address, [this, apart](http::request&& in, http::responder&& out) {
+    const auto address =
+        options_.override_port ? at->first + ":" + std::to_string(options_.port_override) : *settings.http;
+    auto opened = open_endpoint(address, false, [this, apart](http::request&& in, http::responder&& out) {
+      if (is_early(in, out)) return;
       // With an address of their own, only health is answered here as well: that is what balancers ask.
       if (admin_->serves(in.target) && (!apart || in.target.starts_with("/health/"))) {
         admin_->answer(std::move(in), std::move(out));
@@ -272,37 +276,121 @@ class local_host final : public host_process {
     if (!opened) return opened.failure();
     endpoint_ = std::move(*opened);
     address_ = at->first + ":" + std::to_string(endpoint_->port());
+    if (settings.tls.given) watch_certificate();
     return {};
+  }
+
+  // `plain`: without TLS in any case. Operations at an address of this machine alone need no certificate.
+  result<std::unique_ptr<http::endpoint>> open_endpoint(const std::string& address, bool plain,
+                                                        http::handler serve) const {
+    auto at = split_address(address);
+    if (!at) return at.failure();
+    http::endpoint_options o;
+    o.address = at->first;
+    o.port = at->second;
+    o.max_body = *model_.limits.body;
+    o.max_headers = *model_.limits.headers;
+    const auto& settings = model_.hosts.at(options_.host);
+    if (settings.tls.given && !plain) o.tls = tls_of(settings.tls);
+    return http::open_endpoint(o, std::move(serve));
+  }
+
+  static bool is_loopback_address(const std::string& address) {
+    const auto at = topology::parse_address(address);
+    return at && topology::is_loopback(*at);
+  }
+
+  static http::endpoint_tls tls_of(const topology::tls_settings& settings) {
+    http::endpoint_tls out;
+    out.cert = *settings.cert;
+    out.key = *settings.key;
+    out.ca = *settings.ca;
+    out.warn = [](std::string_view text) {
+      observability::log_warn("The endpoint's certificate needs care.", {{"text", text}});
+    };
+    out.refused = [](std::string_view remote, std::string_view reason) {
+      observability::log_info("A client did not get through its TLS handshake.",
+                              {{"client", remote}, {"reason", reason}});
+    };
+    return out;
+  }
+
+  void watch_certificate() {
+    using observability::metric_type;
+    const auto series = [this](metric_type type, const char* name, const char* help, auto read) {
+      const auto done = metrics_.watch(
+          type, name, help, {}, [this, read] { return static_cast<double>(read(endpoint_->tls())); }, own_series_);
+      if (!done)
+        observability::log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
+    };
+    series(metric_type::counter, "gantry_tls_handshakes_total", "TLS handshakes with clients.",
+           [](const http::tls_figures& f) { return f.accepted; });
+    series(metric_type::counter, "gantry_tls_refusals_total", "TLS handshakes that failed.",
+           [](const http::tls_figures& f) { return f.refused; });
+    series(metric_type::gauge, "gantry_tls_certificate_until_seconds",
+           "When the certificate expires, in seconds since 1970.",
+           [](const http::tls_figures& f) { return f.certificate_until; });
+  }
+
+  // While the host starts, only its health and metrics are answered.
+  bool is_early(const http::request& in, http::responder& out) {
+    if (open_.load(std::memory_order_acquire)) return false;
+    using observability::health_kind;
+    if (in.target == "/health/live" || in.target == "/health/ready") {
+      auto report = checks_.report(in.target == "/health/live" ? health_kind::live : health_kind::ready);
+      out.send({report.ok ? 200 : 503, {{"content-type", "application/json"}}, std::move(report.body)});
+    } else if (in.target == "/metrics") {
+      out.send({200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()});
+    } else {
+      auto answer = http::problem(503, "the host is starting");
+      answer.headers.push_back({"retry-after", "1"});
+      out.send(std::move(answer));
+    }
+    return true;
   }
 
   // To the plugin that has the route.
   void pass_on(http::request&& in, http::responder&& out) {
     runtime::inbound request;
+    const auto from = callers_->of(http::find_header(in.headers, "gantry-caller"), in.peer);
+    request.is_call = from.is_call;
+    request.caller = from.caller;
     request.method = std::move(in.method);
     request.path = std::move(in.target);
     request.query = std::move(in.query);
     request.body = std::move(in.body);
     request.headers.reserve(in.headers.size());
-    for (auto& h : in.headers) request.headers.emplace_back(std::move(h.name), std::move(h.value));
+    for (auto& h : in.headers) {
+      // Who calls is said by gantry_request's caller, where it is proven: what anybody can write is not handed on.
+      if (h.name != "gantry-caller") request.headers.emplace_back(std::move(h.name), std::move(h.value));
+    }
     router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
   }
 
   // One worker is stuck in plugin code: another one takes its place.
   void replace_worker(runtime::work_kind kind) {
     switch (kind) {
-      case runtime::work_kind::request: requests_.grow(); break;
+      case runtime::work_kind::request:
+        requests_.grow();
+        break;
       case runtime::work_kind::event:
-      case runtime::work_kind::write: lanes_.grow(); break;
-      case runtime::work_kind::job: jobs_.grow(); break;
+      case runtime::work_kind::write:
+        lanes_.grow();
+        break;
+      case runtime::work_kind::job:
+        jobs_.grow();
+        break;
     }
   }
 
   void tick() {
+    int ticks = 0;
     std::unique_lock lock(tick_mutex_);
     while (!tick_wake_.wait_for(lock, tick_every, [this] { return ending_; })) {
       lock.unlock();
       plugins_->tick();
       watch_.tick();
+      if (elsewhere_ && ++ticks % ticks_a_second == 0) elsewhere_->close_idle();
       lock.lock();
     }
   }
@@ -311,7 +399,11 @@ class local_host final : public host_process {
   host_options options_;
   observability::registry metrics_;
   observability::health checks_;
+  observability::owner_id own_series_ = metrics_.new_owner();  // that ask what stops with the host
   std::unique_ptr<bus::bus> bus_;
+  std::unique_ptr<bus::bus_server> shared_bus_;    // null: no other host uses our journal
+  std::unique_ptr<call::remote_calls> elsewhere_;  // null: every plugin runs here
+  std::optional<known_callers> callers_;
   runtime::worker_pool lanes_;
   runtime::request_pool requests_;
   runtime::request_pool jobs_;
@@ -323,6 +415,9 @@ class local_host final : public host_process {
   std::unique_ptr<http::endpoint> endpoint_;
   std::unique_ptr<http::endpoint> admin_endpoint_;  // null: endpoint_ answers operations
   std::string address_;
+  std::atomic<bool> open_{false};  // everything is in place
+  std::mutex start_mutex_;
+  std::string starting_ = "its bus is opened";  // why it is not ready yet; guarded by start_mutex_
   std::thread ticker_;
   std::mutex tick_mutex_;
   std::condition_variable tick_wake_;
@@ -333,7 +428,8 @@ class local_host final : public host_process {
 
 }  // namespace
 
-result<std::unique_ptr<host_process>> host_process::start(const topology::topology& model, const host_options& options) {
+result<std::unique_ptr<host_process>> host_process::start(const topology::topology& model,
+                                                          const host_options& options) {
   auto host = std::make_unique<local_host>(model, options);
   if (auto done = host->open(); !done) return done.failure();
   return std::unique_ptr<host_process>(std::move(host));

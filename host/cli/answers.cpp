@@ -126,6 +126,16 @@ result<parked_page> read_parked(std::string_view body) {
   return page;
 }
 
+std::string merged_parked(const std::vector<std::string>& answers) {
+  json::array items;
+  bool truncated = false;
+  for (const auto& one : answers) {
+    auto whole = read(one, "items", [&](const json::object& item) { items.emplace_back(item); });
+    truncated = truncated || (whole && flag(*whole, "truncated"));
+  }
+  return json::serialize(json::object{{"items", std::move(items)}, {"truncated", truncated}});
+}
+
 result<std::vector<replayed_partition>> read_replay(std::string_view body) {
   std::vector<replayed_partition> out;
   auto whole = read(body, "partitions", [&](const json::object& e) {

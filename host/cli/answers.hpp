@@ -40,6 +40,8 @@ struct parked_page {
   bool truncated = false;
 };
 result<parked_page> read_parked(std::string_view json);
+// The answers of several hosts as one of the same form; what is no such answer is left out.
+std::string merged_parked(const std::vector<std::string>& answers);
 
 struct replayed_partition {
   std::uint64_t partition = 0, next = 0, end = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace gantry::cli {
 
@@ -10,9 +11,10 @@ struct run_arguments {
   std::string host;
   std::string log_level = "info";
   bool json = false;
+  bool text = false;  // log lines for a person, also when stderr is no terminal
   long drain_timeout_ms = 30'000;
 };
-// Runs a host until SIGTERM or SIGINT; drains.
+// Runs a host, or each of several in a process of its own, until SIGTERM or SIGINT; drains.
 int run(const run_arguments& arguments);
 
 struct file_arguments {
@@ -23,10 +25,11 @@ int validate(const file_arguments& arguments);
 int graph(const file_arguments& arguments, const std::string& format);
 int inspect(const std::string& file, bool json);
 
-// These speak to a running host: `host` is an address, or empty for the first host of the topology.
+// These speak to running hosts: those of the topology that can answer, or the one that is named.
 struct remote_arguments {
   std::string topology = "config/topology.yaml";
-  std::string address;
+  std::string host;     // of the topology
+  std::string address;  // host:port
   std::string token;
   bool json = false;
 };
@@ -46,6 +49,15 @@ int dlq_act(const remote_arguments& remote, const std::string& plugin, const std
             const std::string& action);
 int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
            bool accept_gap);
+
+// Needs both topologies' stores, and no running host.
+struct store_copy_arguments {
+  std::string from = "config/topology.yaml";
+  std::string to;
+  std::vector<std::string> plugins;  // empty: all whose store differs
+  bool json = false;
+};
+int store_copy(const store_copy_arguments& arguments);
 
 // Parses and dispatches.
 int main(int argc, char** argv);

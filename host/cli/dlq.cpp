@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <vector>
 
 #include "base/uri.hpp"
 #include "cli/answers.hpp"
@@ -13,19 +14,12 @@ std::string path_of(const std::string& plugin, const std::string& id) {
   return "/admin/dlq/" + percent_encode(plugin) + "/" + percent_encode(id);
 }
 
-}  // namespace
-
-int dlq_list(const remote_arguments& remote, const std::string& plugin) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
-  const auto body =
-      fetch(*host, "GET", "/admin/dlq" + (plugin.empty() ? "" : "?plugin=" + percent_encode(plugin)));
-  if (!body) return 1;
-  if (remote.json) {
-    std::printf("%s\n", body->c_str());
+int show_parked(const std::string& body, bool json) {
+  if (json) {
+    std::printf("%s\n", body.c_str());
     return 0;
   }
-  const auto page = read_parked(*body);
+  const auto page = read_parked(body);
   if (!page) {
     std::fprintf(stderr, "gantry: %s\n", page.failure().text.c_str());
     return 1;
@@ -42,10 +36,27 @@ int dlq_list(const remote_arguments& remote, const std::string& plugin) {
   return 0;
 }
 
+}  // namespace
+
+int dlq_list(const remote_arguments& remote, const std::string& plugin) {
+  auto asked =
+      plugin.empty() ? find_hosts_of_each(remote) : std::vector<hosts_of_plugin>{{plugin, find_hosts(remote, plugin)}};
+  std::vector<std::string> bodies;
+  bool all = !asked.empty();
+  for (auto& [whose, hosts] : asked) {
+    auto body = fetch(hosts, "GET", "/admin/dlq" + (whose.empty() ? "" : "?plugin=" + percent_encode(whose)));
+    all = all && body;
+    if (body) bodies.push_back(std::move(*body));
+  }
+  if (bodies.empty()) return 1;
+  const auto shown = show_parked(bodies.size() == 1 ? bodies.front() : merged_parked(bodies), remote.json);
+  return all ? shown : 1;
+}
+
 int dlq_show(const remote_arguments& remote, const std::string& plugin, const std::string& id) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
-  const auto body = fetch(*host, "GET", path_of(plugin, id));
+  auto hosts = find_hosts(remote, plugin);
+  if (hosts.empty()) return 1;
+  const auto body = fetch(hosts, "GET", path_of(plugin, id));
   if (!body) return 1;
   std::printf("%s\n", remote.json ? body->c_str() : indented(*body).c_str());
   return 0;
@@ -53,9 +64,9 @@ int dlq_show(const remote_arguments& remote, const std::string& plugin, const st
 
 int dlq_act(const remote_arguments& remote, const std::string& plugin, const std::string& id,
             const std::string& action) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
-  const auto body = fetch(*host, "POST", path_of(plugin, id) + "/" + action);
+  auto hosts = find_hosts(remote, plugin);
+  if (hosts.empty()) return 1;
+  const auto body = fetch(hosts, "POST", path_of(plugin, id) + "/" + action);
   if (!body) return 1;
   if (remote.json) {
     std::printf("%s\n", body->c_str());

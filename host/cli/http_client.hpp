@@ -1,13 +1,21 @@
-// One HTTP/1.1 request to a host's operations endpoint. Boost.Beast carries it and shows in no header.
+// One HTTP/1.1 request to a host's operations endpoint, by the same client that carries calls between hosts.
 // Thread: any; each request has a connection of its own.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 
 namespace gantry::cli {
+
+// Files in PEM: what we show, and who signs the host's certificate. Empty: nothing, and the system's own list.
+struct client_tls {
+  std::string cert;
+  std::string key;
+  std::string ca;
+};
 
 struct http_question {
   std::string address;  // host:port; an IPv6 host in brackets
@@ -15,6 +23,7 @@ struct http_question {
   std::string target;                         // path and query, encoded
   std::string token;                          // empty: none is presented
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
+  std::optional<client_tls> tls{};            // none: plain
 };
 
 struct http_answer {
@@ -22,7 +31,8 @@ struct http_answer {
   std::string body;
 };
 
-// unavailable: no connection, or it broke; timeout; invalid: an address that is none. The text names the address.
+// unavailable: no connection, nothing was asked; timeout; io: it broke behind the request; invalid: an address or a
+// certificate file that is none. The text names the address.
 result<http_answer> ask(const http_question& what);
 
 }  // namespace gantry::cli

@@ -21,11 +21,12 @@ void add_run(CLI::App& app, run_arguments& with, action& chosen) {
   auto* const c =
       subcommand(app, "run", "Run the hosts of a topology; SIGTERM drains", chosen, [&] { return run(with); });
   c->add_option("-t,--topology", with.topology, "The topology file")->capture_default_str();
-  c->add_option("--host", with.host, "The host to run; needed when the topology has several");
+  c->add_option("--host", with.host, "The host to run; without it all hosts of this machine");
   c->add_option("--log-level", with.log_level, "debug, info, warn or error")->capture_default_str();
   c->add_option("--drain-timeout-ms", with.drain_timeout_ms, "How long to wait for work in progress")
       ->capture_default_str();
-  c->add_flag("--json", with.json, "JSON log lines, no table");
+  auto* const json = c->add_flag("--json", with.json, "JSON log lines, no table");
+  c->add_flag("--text", with.text, "Log lines for a person, also into a file")->excludes(json);
 }
 
 struct file_commands {
@@ -61,8 +62,9 @@ struct remote_commands {
 };
 
 void add_host_options(CLI::App* c, remote_arguments& host) {
-  c->add_option("-t,--topology", host.topology, "The topology whose first host is asked")->capture_default_str();
-  c->add_option("--address", host.address, "Ask the host at this host:port instead");
+  c->add_option("-t,--topology", host.topology, "The topology whose hosts are asked")->capture_default_str();
+  auto* const name = c->add_option("--host", host.host, "Ask this host of the topology");
+  c->add_option("--address", host.address, "Ask the host at this host:port")->excludes(name);
   c->add_option("--token", host.token, "The host's admin.token, unless the topology has it")
       ->envname("GANTRY_ADMIN_TOKEN");
   c->add_flag("--json", host.json, "JSON instead of a table");
@@ -113,6 +115,17 @@ void add_dead_letter_commands(CLI::App& app, remote_commands& v, action& chosen)
   for_one("discard", "Delete it", [&] { return dlq_act(v.host, v.plugin, v.id, "discard"); });
 }
 
+void add_store_commands(CLI::App& app, store_copy_arguments& with, action& chosen) {
+  auto* const store = app.add_subcommand("store", "What plugins have stored");
+  store->require_subcommand(1);
+  auto* const c = subcommand(*store, "copy", "Take plugins' data from SQLite to PostgreSQL, while no host runs", chosen,
+                             [&] { return store_copy(with); });
+  c->add_option("-t,--topology", with.from, "The topology that the data is in")->capture_default_str();
+  c->add_option("--to", with.to, "The topology that it goes to")->required();
+  c->add_option("plugin", with.plugins, "Only these plugins; else all whose store differs");
+  c->add_flag("--json", with.json, "JSON instead of a table");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -122,11 +135,13 @@ int main(int argc, char** argv) {
   run_arguments run_with;
   file_commands files;
   remote_commands remote;
+  store_copy_arguments copy_with;
   action chosen;
   add_run(app, run_with, chosen);
   add_file_commands(app, files, chosen);
   add_event_commands(app, remote, chosen);
   add_dead_letter_commands(app, remote, chosen);
+  add_store_commands(app, copy_with, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,9 +1,11 @@
 #include "cli/remote.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/answers.hpp"
-#include "cli/http_client.hpp"
+#include "cli/hosts.hpp"
+#include "topology/address.hpp"
 #include "topology/topology.hpp"
 
 namespace gantry::cli {
@@ -13,53 +15,151 @@ namespace {
 std::string to_connect(std::string address) {
   if (address.starts_with("0.0.0.0:")) return "127.0.0.1" + address.substr(7);
   if (address.starts_with("[::]:")) return "[::1]" + address.substr(4);
+  if (address.starts_with(":")) return "127.0.0.1" + address;
   return address;
 }
 
-std::string without_scheme(std::string address) {
-  constexpr std::string_view scheme = "http://";
-  if (address.starts_with(scheme)) address.erase(0, scheme.size());
+// The address without its scheme; `secure` when that is https.
+std::string without_scheme(std::string address, bool& secure) {
+  constexpr std::string_view plain = "http://", with_tls = "https://";
+  secure = address.starts_with(with_tls);
+  if (secure) address.erase(0, with_tls.size());
+  if (address.starts_with(plain)) address.erase(0, plain.size());
   while (!address.empty() && address.back() == '/') address.pop_back();
   return address;
 }
 
-}  // namespace
-
-std::optional<remote_host> find_host(const remote_arguments& arguments) {
-  remote_host out{without_scheme(arguments.address), arguments.token};
-  if (!out.address.empty() && !out.token.empty()) return out;
-  const auto parsed = topology::load_topology(arguments.topology);
-  const auto& hosts = parsed.model.hosts;
-  if (!hosts.empty()) {
-    // An address that was given chooses the host, and with it the token.
-    const auto* chosen = &hosts.begin()->second;
-    for (const auto& [name, settings] : hosts)
-      if (!out.address.empty() && (*settings.http == out.address || *settings.advertise == out.address))
-        chosen = &settings;
-    const bool same = out.address.empty() || *chosen->http == out.address || *chosen->advertise == out.address;
-    if (out.address.empty()) out.address = to_connect(*chosen->http);
-    if (out.token.empty() && same) out.token = *chosen->admin.token;
-  }
-  if (!out.address.empty()) return out;
-  for (const auto& p : parsed.problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
-  std::fprintf(stderr, "gantry: no host to ask in %s; name one with --address host:port\n", arguments.topology.c_str());
-  return std::nullopt;
+bool only_this_machine(const std::string& address) {
+  const auto at = topology::parse_address(address);
+  return at && topology::is_loopback(*at);
 }
 
-std::optional<std::string> fetch(const remote_host& host, const std::string& method, const std::string& target) {
-  http_question what;
-  what.address = host.address;
-  what.method = method;
-  what.target = target;
-  what.token = host.token;
-  auto answer = ask(what);
-  if (!answer) {
-    std::fprintf(stderr, "gantry: %s\n", answer.failure().text.c_str());
+remote_host host_of(const std::string& name, const topology::host_settings& settings,
+                    const remote_arguments& arguments) {
+  const bool apart = settings.admin.address.given;
+  remote_host out;
+  out.name = name;
+  // On this machine where it listens: operations without a token are answered to callers of this machine alone.
+  const bool here = settings.machine->empty() || *settings.machine == machine_name();
+  out.address = to_connect(apart ? *settings.admin.address : here ? *settings.http : *settings.advertise);
+  out.token = arguments.token.empty() ? *settings.admin.token : arguments.token;
+  // As the host itself decides: operations at a loopback address of their own need no certificate.
+  if (settings.tls.given && !(apart && only_this_machine(*settings.admin.address)))
+    out.tls = client_tls{*settings.tls.cert, *settings.tls.key, *settings.tls.ca};
+  return out;
+}
+
+bool is_at(const topology::host_settings& settings, const std::string& address) {
+  return *settings.http == address || *settings.advertise == address || *settings.admin.address == address;
+}
+
+bool runs(const topology::plugin_settings& plugin, const std::string& host) {
+  return std::ranges::any_of(plugin.hosts, [&](const auto& one) { return *one == host; });
+}
+
+// The host that --address names: of the topology if it is there, with its token and certificates.
+remote_host addressed(const remote_arguments& arguments, const topology::topology& model) {
+  bool secure = false;
+  remote_host out{{}, without_scheme(arguments.address, secure), arguments.token, {}};
+  for (const auto& [name, settings] : model.hosts) {
+    if (!is_at(settings, out.address)) continue;
+    auto known = host_of(name, settings, arguments);
+    known.address = out.address;
+    return known;
+  }
+  if (secure) out.tls.emplace();
+  return out;
+}
+
+void say_no_host(const topology::parsed_topology& parsed, const remote_arguments& arguments) {
+  for (const auto& p : parsed.problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
+  std::fprintf(stderr, "gantry: no host to ask in %s; name one with --address host:port\n", arguments.topology.c_str());
+}
+
+void say_unknown(const char* what, const std::string& name, const std::string& known) {
+  std::fprintf(stderr, "gantry: no %s %s in the topology; it has %s\n", what, name.c_str(), known.c_str());
+}
+
+template <typename Map>
+std::string names_of(const Map& map) {
+  std::string out;
+  for (const auto& entry : map) out += (out.empty() ? "" : ", ") + entry.first;
+  return out.empty() ? "none" : out;
+}
+
+// The one host that was asked for, if one was.
+std::optional<remote_hosts> chosen(const remote_arguments& arguments, const topology::topology& model) {
+  if (!arguments.address.empty()) return remote_hosts{addressed(arguments, model)};
+  if (arguments.host.empty()) return std::nullopt;
+  const auto found = model.hosts.find(arguments.host);
+  if (found != model.hosts.end()) return remote_hosts{host_of(found->first, found->second, arguments)};
+  say_unknown("host", arguments.host, names_of(model.hosts));
+  return remote_hosts{};
+}
+
+remote_hosts hosts_running(const topology::topology& model, const std::string& plugin,
+                           const remote_arguments& arguments) {
+  remote_hosts out;
+  for (const auto& [name, settings] : model.hosts)
+    if (plugin.empty() || runs(model.plugins.at(plugin), name)) out.push_back(host_of(name, settings, arguments));
+  return out;
+}
+
+std::string url_of(const remote_host& host) { return (host.tls ? "https://" : "http://") + host.address; }
+
+}  // namespace
+
+remote_hosts find_hosts(const remote_arguments& arguments, const std::string& plugin) {
+  const auto parsed = topology::load_topology(arguments.topology);
+  const auto& model = parsed.model;
+  if (auto one = chosen(arguments, model)) return *one;
+  if (model.hosts.empty()) {
+    say_no_host(parsed, arguments);
+    return {};
+  }
+  if (!plugin.empty() && !model.plugins.contains(plugin)) {
+    say_unknown("plugin", plugin, names_of(model.plugins));
+    return {};
+  }
+  return hosts_running(model, plugin, arguments);
+}
+
+std::vector<hosts_of_plugin> find_hosts_of_each(const remote_arguments& arguments) {
+  const auto parsed = topology::load_topology(arguments.topology);
+  const auto& model = parsed.model;
+  if (!arguments.address.empty() || !arguments.host.empty() || model.hosts.size() < 2) {
+    auto one = find_hosts(arguments);
+    if (one.empty()) return {};
+    return {{{}, std::move(one)}};
+  }
+  std::vector<hosts_of_plugin> out;
+  for (const auto& entry : model.plugins) out.push_back({entry.first, hosts_running(model, entry.first, arguments)});
+  return out;
+}
+
+std::optional<std::string> fetch(remote_hosts& any_of, const std::string& method, const std::string& target) {
+  for (auto host = any_of.begin(); host != any_of.end(); ++host) {
+    http_question what;
+    what.address = host->address;
+    what.method = method;
+    what.target = target;
+    what.token = host->token;
+    what.tls = host->tls;
+    auto answer = ask(what);
+    if (!answer) {
+      std::fprintf(stderr, "gantry: %s\n", answer.failure().text.c_str());
+      // Only when it is certain that this one has done nothing.
+      if (answer.failure().code == errc::unavailable) continue;
+      return std::nullopt;
+    }
+    if (answer->status == 200) {
+      std::rotate(any_of.begin(), host, host + 1);
+      return std::move(answer->body);
+    }
+    std::fprintf(stderr, "gantry: %s answered %d: %s\n", url_of(*host).c_str(), answer->status,
+                 problem_text(answer->body).c_str());
     return std::nullopt;
   }
-  if (answer->status == 200) return std::move(answer->body);
-  std::fprintf(stderr, "gantry: http://%s answered %d: %s\n", host.address.c_str(), answer->status,
-               problem_text(answer->body).c_str());
   return std::nullopt;
 }
 

@@ -10,9 +10,9 @@ namespace gantry::cli {
 
 int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
            bool accept_gap) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
-  const auto body = fetch(*host, "POST",
+  auto hosts = find_hosts(remote, plugin);
+  if (hosts.empty()) return 1;
+  const auto body = fetch(hosts, "POST",
                           "/admin/replay/" + percent_encode(plugin) + "/" + percent_encode(topic) +
                               "?from=" + percent_encode(from) + (accept_gap ? "&accept_gap=1" : ""));
   if (!body) return 1;

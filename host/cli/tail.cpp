@@ -38,11 +38,11 @@ void print(const seen_event& e, bool json) {
 }  // namespace
 
 int tail(const remote_arguments& remote, const tail_arguments& arguments) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
+  auto hosts = find_hosts(remote);
+  if (hosts.empty()) return 1;
   std::string from = arguments.from;
   for (;;) {
-    const auto body = fetch(*host, "GET", target_of(arguments, from));
+    const auto body = fetch(hosts, "GET", target_of(arguments, from));
     if (!body) return 1;
     auto page = read_events(*body);
     if (!page) {

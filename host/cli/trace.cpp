@@ -19,9 +19,10 @@ std::string milliseconds(double ms) {
 }  // namespace
 
 int trace(const remote_arguments& remote, const std::string& correlation_id) {
-  const auto host = find_host(remote);
-  if (!host) return 1;
-  const auto body = fetch(*host, "GET", "/admin/trace/" + percent_encode(correlation_id));
+  // Every host reads the whole bus.
+  auto hosts = find_hosts(remote);
+  if (hosts.empty()) return 1;
+  const auto body = fetch(hosts, "GET", "/admin/trace/" + percent_encode(correlation_id));
   if (!body) return 1;
   if (remote.json) {
     std::printf("%s\n", body->c_str());

@@ -10,6 +10,7 @@
 #include "runtime/text.hpp"
 #include "runtime/values.hpp"
 #include "runtime/watch.hpp"
+#include "store/dialect.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -29,6 +30,16 @@ gantry_job describe(const ready_job& job, const job_kind& kind, std::int64_t dea
   out.due_us = job.due_us;
   out.deadline_us = deadline_us;
   out.correlation_id = str(job.correlation_id);
+  return out;
+}
+
+// Parameters for the names of all kinds, added to `params`, as SQL lists them.
+std::string names_of(const std::vector<job_kind>& kinds, std::vector<gantry_value>& params) {
+  std::string out;
+  for (const auto& k : kinds) {
+    params.push_back(value(std::string_view(k.name)));
+    out.append(out.empty() ? "$" : ", $").append(std::to_string(params.size()));
+  }
   return out;
 }
 
@@ -147,23 +158,20 @@ class claim_write final : public write {
     // Jobs of a version that had more kinds stay until their kind is back.
     const auto& kinds = board_.owner_.declared.jobs;
     std::vector<gantry_value> due;
-    std::string known;
-    for (const auto& k : kinds) {
-      due.push_back(value(std::string_view(k.name)));
-      known.append(known.empty() ? "$" : ", $").append(std::to_string(due.size()));
-    }
-    const std::string least_sql = "SELECT min(due) FROM gantry_job WHERE state = 0 AND kind IN (" + known + ")";
-    const std::vector<gantry_value> names = due;
+    const auto known = names_of(kinds, due);
+    const auto parameter = [&](std::size_t ahead) { return "$" + std::to_string(kinds.size() + ahead); };
     due.push_back(value(tx.now_us));
     due.push_back(value(std::clamp<std::int64_t>(room, 0, claimed_at_once)));
-    const std::string due_sql = "SELECT id, kind, key, payload, due, attempt, correlation FROM gantry_job"
-                                " WHERE state = 0 AND kind IN (" + known + ") AND due <= $" +
-                                std::to_string(kinds.size() + 1) + " ORDER BY due LIMIT $" +
-                                std::to_string(kinds.size() + 2);
+    due.push_back(value(std::string_view(board_.token_)));
+    const std::string claim_sql = store::for_driver(
+        "UPDATE gantry_job SET state = 1, token = " + parameter(3) + " WHERE id IN (SELECT id FROM gantry_job"
+        " WHERE state = 0 AND kind IN (" + known + ") AND due <= " + parameter(1) + " ORDER BY due LIMIT " +
+            parameter(2) + "{skip locked}) RETURNING id, kind, key, payload, due, attempt, correlation",
+        board_.owner_.database->driver());
     store::cursor* rows = nullptr;
-    if (session.query(due_sql, due, &rows) != GANTRY_OK)
+    if (session.query(claim_sql, due, &rows) != GANTRY_OK)
       return fail(GANTRY_RETRY, session.error_text());
-    const auto first = tx.jobs.size();
+    const auto first = static_cast<std::ptrdiff_t>(tx.jobs.size());
     while (rows->next() == GANTRY_OK) {
       ready_job job;
       const int kind = board_.owner_.find_job(text_at(*rows, 1));
@@ -178,18 +186,10 @@ class claim_write final : public write {
       tx.jobs.push_back(std::move(job));
     }
     rows->close();
-    for (std::size_t i = first; i < tx.jobs.size(); ++i) {
-      const gantry_value claim[] = {value(std::string_view(tx.jobs[i].id)), value(std::string_view(board_.token_))};
-      if (session.exec("UPDATE gantry_job SET state = 1, token = $2 WHERE id = $1", claim, nullptr) != GANTRY_OK)
-        return fail(GANTRY_RETRY, session.error_text());
-    }
-    if (session.query(least_sql, names, &rows) != GANTRY_OK)
-      return fail(GANTRY_RETRY, session.error_text());
-    gantry_value least{};
-    if (rows->next() == GANTRY_OK && rows->column(0, least) == GANTRY_OK && least.type == GANTRY_INT)
-      next_due_us_ = least.as.i;
-    rows->close();
-    return GANTRY_OK;
+    // The rows come back in no order.
+    std::stable_sort(tx.jobs.begin() + first, tx.jobs.end(),
+                     [](const ready_job& a, const ready_job& b) { return a.due_us < b.due_us; });
+    return board_.least_due(session, next_due_us_) ? GANTRY_OK : fail(GANTRY_RETRY, session.error_text());
   }
 
   void finished(bool committed, gantry_status status, std::string_view) override {
@@ -209,13 +209,43 @@ job_board::job_board(instance& owner, request_pool& workers, const clock& time, 
 
 job_board::~job_board() { stop(); }
 
-result<void> job_board::recover(store::session& session) {
-  if (session.begin() != GANTRY_OK ||
-      session.exec("UPDATE gantry_job SET state = 0, token = '' WHERE state = 1", {}, nullptr) != GANTRY_OK ||
-      session.commit() != GANTRY_OK)
-    return error{errc::io, "giving back claimed jobs: " + std::string(session.error_text())};
+result<void> job_board::recover(store::session& session, bool shared) {
+  // By the server's clock, as the leases are.
+  const std::string_view sql =
+      shared ? "UPDATE gantry_job SET state = 0, token = '' WHERE state = 1 AND token NOT IN (SELECT holder"
+               " FROM gantry_lease WHERE name LIKE 'host.%'"
+               " AND until >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+             : "UPDATE gantry_job SET state = 0, token = '' WHERE state = 1";
+  auto status = session.begin_relaxed();
+  if (status == GANTRY_OK) status = session.exec(sql, {}, nullptr);
+  if (status == GANTRY_OK) status = session.commit();
+  if (status != GANTRY_OK) {
+    error why{errc::io, "giving back claimed jobs: " + std::string(session.error_text())};
+    session.rollback();
+    return why;
+  }
   next_due_us_ = 0;
   return {};
+}
+
+bool job_board::least_due(store::session& session, std::int64_t& due_us) const {
+  std::vector<gantry_value> names;
+  const std::string sql =
+      "SELECT min(due) FROM gantry_job WHERE state = 0 AND kind IN (" + names_of(owner_.declared.jobs, names) + ")";
+  store::cursor* rows = nullptr;
+  if (session.query(sql, names, &rows) != GANTRY_OK) return false;
+  gantry_value least{};
+  due_us = INT64_MAX;
+  if (rows->next() == GANTRY_OK && rows->column(0, least) == GANTRY_OK && least.type == GANTRY_INT) due_us = least.as.i;
+  rows->close();
+  return true;
+}
+
+void job_board::look(store::session& session) {
+  if (kinds_.empty() || session.begin_read() != GANTRY_OK) return;
+  std::int64_t due = 0;
+  if (least_due(session, due)) noted_due(due);
+  session.end_read();
 }
 
 gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
@@ -238,10 +268,10 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
                               value(std::int64_t{now ? 1 : 0}),
                               value(now ? std::string_view(token_) : std::string_view()),
                               value(tx.why.correlation_id)};
-  if (const auto s = session.exec(
+  if (const auto s = session.defer(
           "INSERT INTO gantry_job (id, kind, key, payload, due, attempt, state, token, correlation, error)"
           " VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, '')",
-          row, nullptr);
+          row);
       s != GANTRY_OK)
     return fail(s, session.error_text());
   if (now) {

@@ -3,7 +3,8 @@
 //
 // A job that is due at once is written as claimed by this process and goes to a worker from memory right after the commit; later ones, and
 // what the memory has no room for, are claimed from the table when they are due. A claim carries a token: who lost it can't
-// take a result any more. Retries back off with full jitter; a kind that keeps failing is left alone for a while (breaker).
+// take a result any more. Where several hosts share the store a claim holds as long as its host renews its lease
+// (runtime/presence.hpp); after that the others take it over. Retries back off with full jitter; a kind that keeps failing is left alone for a while (breaker).
 //
 // Owned by an instance. Thread: see each function.
 #pragma once
@@ -45,8 +46,12 @@ class job_board {
   job_board(const job_board&) = delete;
   job_board& operator=(const job_board&) = delete;
 
-  // Gives back what an earlier process had claimed. [main]
-  result<void> recover(store::session& session);
+  // Gives back what an earlier process had claimed; in a store that hosts share, all that no living host has. [main or lane]
+  result<void> recover(store::session& session, bool shared = false);
+  // Notes when the next job is due that another host may have written. [lane]
+  void look(store::session& session);
+  // What this process puts on the jobs that it claims.
+  const std::string& token() const noexcept { return token_; }
 
   // Writes a job in this transaction. [lane]
   gantry_status schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
@@ -89,6 +94,8 @@ class job_board {
   gantry_status drop(gantry_tx& tx, std::string_view kind, std::string_view key, std::size_t& count);
   bool waits(const gantry_tx& tx, std::string_view id) const;
   std::size_t backlog() const;
+  // When the first of the jobs is due that wait; INT64_MAX: none does. False: the store did not answer.
+  bool least_due(store::session& session, std::int64_t& due_us) const;
 
   instance& owner_;
   request_pool& workers_;

@@ -4,9 +4,8 @@
 #include <condition_variable>
 #include <thread>
 
-#include "gantry/abi/handover.h"
 #include "jobs/job_board.hpp"
-#include "loader/inspect.hpp"
+#include "lifecycle/loading.hpp"
 #include "observability/log.hpp"
 #include "topology/json_schema.hpp"
 
@@ -26,37 +25,6 @@ runtime::poison_policy poison_of(topology::poison_policy p) {
     case topology::poison_policy::halt: return runtime::poison_policy::halt;
   }
   return runtime::poison_policy::park_key;
-}
-
-// What an instance has declared, in the words of a manifest.
-loader::manifest account_of(const runtime::instance& i, const loader::manifest& promised) {
-  const auto normal = [](const std::string& schema) {
-    auto text = schema.empty() ? result<std::string>(std::string()) : loader::normal_json(schema);
-    return text ? *text : schema;
-  };
-  loader::manifest m;
-  // Which capabilities it needs is for the host to judge before it loads the file; nothing declares them again.
-  m.needs = promised.needs;
-  for (const char* offer : {GANTRY_HANDOVER_1})
-    if (i.plugin->struct_size >= sizeof(gantry_instance) && i.plugin->capability != nullptr &&
-        i.plugin->capability(i.plugin->self, offer) != nullptr)
-      m.offers.emplace_back(offer);
-  m.id = i.id();
-  const auto& d = i.declared;
-  for (const auto& r : d.routes) m.routes.push_back({r.method, r.pattern, r.idempotent});
-  for (const auto& s : d.subscriptions) {
-    const char* mode = s.observe != nullptr ? "observe" : s.on_batch != nullptr ? "batch" : "event";
-    m.consumes.push_back({s.topic, s.type, s.min_version, s.max_version, mode, s.latest ? "latest" : "earliest"});
-  }
-  for (const auto& r : d.replays) m.replays.push_back(r.topic);
-  for (const auto& e : d.emissions) m.emits.push_back({e.topic, e.type, e.version, normal(e.schema)});
-  m.calls = d.calls;
-  for (const auto& j : d.jobs) m.jobs.push_back(j.name);
-  for (const auto& t : d.timers) m.timers.push_back(t.name);
-  for (const auto& s : d.sagas) m.sagas.push_back(s.name);
-  m.config_schema = normal(d.config_schema);
-  for (const auto& s : d.migrations) m.migrations.push_back({s.number, s.name, s.driver, s.sha256});
-  return m;
 }
 
 }  // namespace
@@ -161,18 +129,7 @@ result<void> plugin_set::bounded(entry& e, const char* step, const std::function
 result<void> plugin_set::declare(entry& e) {
   const auto& model = *parts_.model;
   const auto& settings = model.plugins.at(e.id);
-  const auto library = topology::find_library(model, e.id, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
-  if (library.found.empty()) return error{errc::not_found, "no file " + *settings.library + ".so on plugin_path"};
-  std::vector<std::string> keys;
-  for (const auto& k : model.trust.keys) keys.push_back(*k);
-  auto trust = loader::make_trust(*model.trust.required, keys);
-  if (!trust) return trust.failure();
-  loader::load_options options;
-  options.state_dir = *model.state;
-  options.plugin_id = e.id;
-  options.generation = 1;
-  options.trust = *trust;
-  auto file = loader::load(library.found, options);
+  auto file = load_file(model, e.id);
   if (!file) return file.failure();
   e.file = std::move(*file);
   runtime::surroundings around;
@@ -187,7 +144,7 @@ result<void> plugin_set::declare(entry& e) {
   const auto* entry_point = &e.file->entry();
   if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); }); !done)
     return done;
-  if (auto done = check_declared(e); !done) return done;
+  if (auto done = check_declared(*e.running, e.file->promised()); !done) return done;
 
   auto& i = *e.running;
   i.config = settings.config.json;
@@ -212,15 +169,6 @@ result<void> plugin_set::declare(entry& e) {
   return open_store(e);
 }
 
-result<void> plugin_set::check_declared(entry& e) const {
-  const auto differences = loader::compare(account_of(*e.running, e.file->promised()), e.file->promised());
-  if (differences.empty()) return {};
-  std::string text = e.id + ": what it declares differs from its manifest:";
-  for (const auto& d : differences) text += " " + d + ";";
-  text.pop_back();
-  return error{errc::invalid, text};
-}
-
 result<void> plugin_set::open_store(entry& e) {
   auto opened = parts_.open_store(e.id);
   if (!opened) return opened.failure();
@@ -235,6 +183,7 @@ result<void> plugin_set::open_store(entry& e) {
   options.outbox_max_bytes = *parts_.model->outbox_max_bytes;
   options.parked_max = *parts_.model->limits.parked;
   options.poison = poison_of(*settings.poison);
+  options.host = parts_.host_name;
   options.seed = static_cast<std::uint64_t>(parts_.time->steady_us());
   i.jobs = std::make_unique<runtime::job_board>(i, *parts_.jobs, *parts_.time);
   i.writer = std::make_unique<runtime::lane>(i, *i.database, *parts_.events, *parts_.time, *parts_.lanes, options);
@@ -270,6 +219,8 @@ void plugin_set::watch(entry& e) {
         [lane] { return static_cast<double>(lane->count().queue); });
   gauge("gantry_outbox_bytes", "Bytes of committed events that the bus has not acknowledged.",
         [lane] { return static_cast<double>(lane->count().outbox_bytes); });
+  gauge("gantry_relay_leader", "1 when this host hands over what the hosts of the plugin's store have committed.",
+        [lane] { return lane->leads() ? 1.0 : 0.0; });
   gauge("gantry_parked_events", "Events parked in the plugin's store.",
         [lane] { return static_cast<double>(lane->count().parked); });
 }
@@ -280,6 +231,7 @@ void plugin_set::tick() {
     if (!e->running || !e->running->writer || e->running->state() == runtime::phase::failed) continue;
     e->running->writer->tick();
     if (e->running->jobs) e->running->jobs->tick();
+    if (e->watching) e->watching->tick();
   }
 }
 

@@ -101,7 +101,6 @@ class plugin_set {
   result<void> open_topics();
   result<void> bring_up(entry& e);
   result<void> declare(entry& e);
-  result<void> check_declared(entry& e) const;
   result<void> open_store(entry& e);
   result<void> bounded(entry& e, const char* step, const std::function<result<void>()>& what);
   void watch(entry& e);

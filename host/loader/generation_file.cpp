@@ -1,6 +1,7 @@
 #include "loader/generation_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -54,9 +55,11 @@ result<void> write_all(int file, std::string_view bytes, const std::filesystem::
   return {};
 }
 
-result<void> sync_directory(const std::filesystem::path& path) {
-  const descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0 || ::fsync(directory.number()) != 0) return system_error(path, errno);
+// Hosts that share a state directory write the same names: one after the other.
+result<void> lock(const descriptor& directory, const std::filesystem::path& path) {
+  if (directory.number() < 0) return system_error(path, errno);
+  while (::flock(directory.number(), LOCK_EX) != 0)
+    if (errno != EINTR) return system_error(path, errno);
   return {};
 }
 
@@ -74,6 +77,8 @@ result<void> write_generation(const file_image& image, const std::filesystem::pa
   std::error_code code;
   std::filesystem::create_directories(directory, code);
   if (code) return error{errc::io, directory.string() + ": " + code.message()};
+  const descriptor held(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (auto locked = lock(held, directory); !locked) return locked;
   std::filesystem::path unfinished = path;
   unfinished += ".part";
   ::unlink(unfinished.c_str());
@@ -87,7 +92,8 @@ result<void> write_generation(const file_image& image, const std::filesystem::pa
     if (::fsync(file.number()) != 0) return system_error(unfinished, errno);
   }
   if (::rename(unfinished.c_str(), path.c_str()) != 0) return system_error(path, errno);
-  return sync_directory(directory);
+  if (::fsync(held.number()) != 0) return system_error(directory, errno);
+  return {};
 }
 
 bool is_mapped(const std::filesystem::path& path) {

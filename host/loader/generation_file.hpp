@@ -17,7 +17,8 @@ std::filesystem::path generation_path(const std::filesystem::path& state_dir, co
                                       std::uint64_t generation, const std::string& digest);
 
 // Writes the image there, durably, readable and executable for this user alone; makes the directories. An older copy of
-// that name is replaced. io: the text carries the system's reason, or says that the file system is mounted noexec.
+// that name is replaced; hosts that share the directory wait for each other. io: the text carries the system's reason,
+// or says that the file system is mounted noexec.
 result<void> write_generation(const file_image& image, const std::filesystem::path& path);
 
 // Whether a file of this path is mapped into this process.

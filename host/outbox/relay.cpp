@@ -21,29 +21,76 @@ gantry_value integer(std::uint64_t v) {
 
 }  // namespace
 
-relay::relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake)
-    : bus_(to), clock_(time), topics_(std::move(topics)), wake_(std::move(wake)) {}
+relay::relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake, bool shared)
+    : bus_(to), clock_(time), topics_(std::move(topics)), wake_(std::move(wake)), shared_(shared) {}
 
 // The producer first: its acknowledgements need all the rest.
 relay::~relay() { producer_.reset(); }
 
 result<void> relay::recover(store::session& session, std::uint64_t highest) {
-  highest_ = highest;
   store::cursor* rows = nullptr;
-  if (session.query("SELECT min(id), sum(length(bytes)) FROM gantry_outbox", {}, &rows) != GANTRY_OK)
+  if (session.query("SELECT min(id), max(id), sum(length(bytes)) FROM gantry_outbox", {}, &rows) != GANTRY_OK)
     return error{errc::io, "reading the outbox: " + std::string(session.error_text())};
   gantry_value first{};
+  gantry_value last{};
   gantry_value bytes{};
   const bool some = rows->next() == GANTRY_OK && rows->column(0, first) == GANTRY_OK && first.type == GANTRY_INT &&
-                    rows->column(1, bytes) == GANTRY_OK;
-  const std::uint64_t lowest = some ? static_cast<std::uint64_t>(first.as.i) : highest + 1;
-  const auto waiting = some ? static_cast<std::uint64_t>(bytes.as.i) : 0;
+                    rows->column(1, last) == GANTRY_OK && rows->column(2, bytes) == GANTRY_OK;
   rows->close();
-  acknowledged_ = lowest - 1;
-  handed_ = lowest - 1;
-  pending_bytes_ = waiting;
+  producer_.reset();
+  follows_ = false;
+  looks_ = false;
+  recount_ = false;
+  highest_ = some ? std::max(highest, static_cast<std::uint64_t>(last.as.i)) : highest;
+  begin_after(some ? static_cast<std::uint64_t>(first.as.i) - 1 : highest,
+              some ? static_cast<std::uint64_t>(bytes.as.i) : 0);
   behind_ = some;
   if (!open_producer()) behind_ = true;
+  return {};
+}
+
+void relay::begin_after(std::uint64_t id, std::uint64_t waiting) {
+  const std::lock_guard lock(mutex_);
+  in_flight_.clear();
+  in_flight_from_ = 0;
+  acknowledged_ = id;
+  handed_ = id;
+  pending_bytes_ = waiting;
+}
+
+void relay::follow() {
+  // What it had handed over may still be acknowledged; from here on the table says what was.
+  producer_.reset();
+  broken_ = false;
+  follows_ = true;
+  looks_ = false;
+  behind_ = false;
+  const std::lock_guard lock(mutex_);
+  in_flight_.clear();
+  in_flight_from_ = 0;
+  if (const auto bytes = pending_bytes_.load(); bytes != 0) in_flight_.push_back({highest_, bytes});
+}
+
+void relay::look() {
+  if (follows_ || behind_) return;
+  looks_ = true;
+  behind_ = true;
+}
+
+bool relay::waits() const {
+  const std::lock_guard lock(mutex_);
+  return follows_ && in_flight_from_ < in_flight_.size();
+}
+
+result<void> relay::observe(store::session& session) {
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT min(id) FROM gantry_outbox", {}, &rows) != GANTRY_OK)
+    return error{errc::io, "reading the outbox: " + std::string(session.error_text())};
+  gantry_value first{};
+  const bool read = rows->next() == GANTRY_OK && rows->column(0, first) == GANTRY_OK;
+  rows->close();
+  if (!read) return error{errc::io, "reading the outbox: " + std::string(session.error_text())};
+  note_acknowledged(first.type == GANTRY_INT ? static_cast<std::uint64_t>(first.as.i) - 1 : highest_);
   return {};
 }
 
@@ -72,14 +119,26 @@ void relay::fall_behind(const error& why) {
   handed_ = acknowledged_.load();
   pause_us_ = std::clamp(pause_us_ * 2, first_pause_us, longest_pause_us);
   retry_at_us_ = clock_.steady_us() + pause_us_;
+  looks_ = false;
   failures_.fetch_add(1, std::memory_order_relaxed);
   behind_ = true;
 }
 
 void relay::committed(std::uint64_t id, std::span<const bus::batch> batches, std::size_t bytes) {
+  recount_ = recount_ || (shared_ && id <= highest_);
   highest_ = id;
   pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (follows_) {
+    const std::lock_guard lock(mutex_);
+    in_flight_.push_back({id, bytes});
+    return;
+  }
   if (broken_.exchange(false)) fall_behind({errc::unavailable, last_error()});
+  // Another host's rows lie between, or numbers of transactions that were taken back: the table knows.
+  if (shared_ && id != handed_ + 1) {
+    look();
+    wake_();
+  }
   if (behind_) return;
   {
     // Before the append, so that an acknowledgement finds it.
@@ -95,6 +154,7 @@ void relay::committed(std::uint64_t id, std::span<const bus::batch> batches, std
 }
 
 bool relay::wants_catch_up() const {
+  if (follows_) return false;
   if (broken_.load(std::memory_order_acquire)) return true;
   return behind_ && clock_.steady_us() >= retry_at_us_;
 }
@@ -142,6 +202,11 @@ void relay::catch_up(store::session& session) {
     }
     if (!good) break;
     const auto ticket = static_cast<std::uint64_t>(id.as.i);
+    if (ticket > highest_) {
+      // Another host's.
+      highest_ = ticket;
+      pending_bytes_.fetch_add(bytes.as.s.len, std::memory_order_relaxed);
+    }
     {
       const std::lock_guard lock(mutex_);
       in_flight_.push_back({ticket, bytes.as.s.len});
@@ -167,28 +232,31 @@ void relay::catch_up(store::session& session) {
   }
   pause_us_ = 0;
   if (seen < rows_at_once) {
-    handed_ = highest_;
+    if (!shared_) handed_ = highest_;
+    looks_ = false;
     behind_ = false;
   }
 }
 
 void relay::acknowledged(std::uint64_t ticket) {
-  {
-    const std::lock_guard lock(mutex_);
-    std::uint64_t bytes = 0;
-    while (in_flight_from_ < in_flight_.size() && in_flight_[in_flight_from_].id <= ticket)
-      bytes += in_flight_[in_flight_from_++].bytes;
-    if (in_flight_from_ == in_flight_.size()) {
-      in_flight_.clear();
-      in_flight_from_ = 0;
-    } else if (in_flight_from_ > 4096) {
-      in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(in_flight_from_));
-      in_flight_from_ = 0;
-    }
-    pending_bytes_.fetch_sub(std::min(bytes, pending_bytes_.load()), std::memory_order_relaxed);
-    if (ticket > acknowledged_.load(std::memory_order_relaxed)) acknowledged_.store(ticket, std::memory_order_release);
-  }
+  note_acknowledged(ticket);
   wake_();
+}
+
+void relay::note_acknowledged(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t bytes = 0;
+  while (in_flight_from_ < in_flight_.size() && in_flight_[in_flight_from_].id <= id)
+    bytes += in_flight_[in_flight_from_++].bytes;
+  if (in_flight_from_ == in_flight_.size()) {
+    in_flight_.clear();
+    in_flight_from_ = 0;
+  } else if (in_flight_from_ > 4096) {
+    in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(in_flight_from_));
+    in_flight_from_ = 0;
+  }
+  pending_bytes_.fetch_sub(std::min(bytes, pending_bytes_.load()), std::memory_order_relaxed);
+  if (id > acknowledged_.load(std::memory_order_relaxed)) acknowledged_.store(id, std::memory_order_release);
 }
 
 void relay::failed(std::uint64_t, const error& why) {

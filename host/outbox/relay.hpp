@@ -3,6 +3,10 @@
 // A batch goes over from memory right after its commit. Rows are read back only at the start and after a delivery failure:
 // then the relay opens a fresh producer and begins at the lowest row that the bus has not acknowledged, so nothing is
 // skipped and nothing overtakes; consumers drop what they have seen by its sequence number.
+//
+// When several hosts commit to one store, one relay leads: it hands over its own host's rows from memory as long as they follow
+// one another, and else reads back what lies between. The others only count what they have committed. Two leaders for a
+// moment do no harm: each sends every row from the lowest unacknowledged one on, in order.
 // Owned by a lane. Thread: the lane's, but for the acknowledgements, which come from the bus.
 #pragma once
 
@@ -39,13 +43,24 @@ class relay final : public bus::producer_events {
   using topic_lookup = std::function<result<bus::topic_id>(std::string_view name)>;
 
   // `wake` is called, on any thread, when acknowledgements or failures have come in and the lane should run soon.
-  relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake);
+  // `shared`: other hosts commit rows too, so that ids may have gaps.
+  relay(bus::bus& to, const clock& time, topic_lookup topics, std::function<void()> wake, bool shared = false);
   ~relay() override;
   relay(const relay&) = delete;
   relay& operator=(const relay&) = delete;
 
-  // The rows that an earlier life has left; `highest` is the greatest id that was ever given to a row. Before anything is committed.
+  // Begins at the rows that an earlier life, or another leader, has left; `highest` is the greatest id that was ever given
+  // to a row, as far as it is known.
   result<void> recover(store::session& session, std::uint64_t highest);
+
+  // From here on another host's relay leads: this one sends nothing. recover() makes it lead.
+  void follow();
+  // Looks for rows of other hosts at the next catch_up().
+  void look();
+  // Whether rows were committed here and may still be in the store; asked while it follows.
+  bool waits() const;
+  // What the leader has deleted is on the bus: rows below the lowest one that is left.
+  result<void> observe(store::session& session);
 
   // Says that row `id` was committed with these batches. Hands them to the bus unless the relay is behind; then the row waits
   // in the store.
@@ -53,13 +68,19 @@ class relay final : public bus::producer_events {
 
   // True when rows must be read back and the pause after the last failure is over.
   bool wants_catch_up() const;
-  // True when every committed row was handed to a living producer.
+  // True when every committed row was handed to a living producer, or that is another host's affair.
   bool current() const { return !behind_.load(std::memory_order_acquire); }
+  // Committed rows wait because the bus does not take them, not just to be read back.
+  bool stuck() const { return current() ? false : !looks_; }
+  // Row ids went back: the store has lost commits. recover() with `highest` 0 begins anew.
+  bool wants_recovery() const { return recount_; }
   // Reads rows back and hands them over, a few at a time; call again while wants_catch_up().
   void catch_up(store::session& session);
 
   // Rows up to this one are on the bus and can be deleted.
   std::uint64_t acknowledged_through() const { return acknowledged_.load(std::memory_order_acquire); }
+  // The greatest id that is known of.
+  std::uint64_t highest() const { return highest_; }
   std::uint64_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
   counts count() const;
   std::string last_error() const;
@@ -73,12 +94,18 @@ class relay final : public bus::producer_events {
     std::size_t bytes;
   };
   void fall_behind(const error& why);
+  void begin_after(std::uint64_t id, std::uint64_t waiting);
+  void note_acknowledged(std::uint64_t id);
   bool open_producer();
 
   bus::bus& bus_;
   const clock& clock_;
   const topic_lookup topics_;
   const std::function<void()> wake_;
+  const bool shared_;
+  bool follows_ = false;
+  bool looks_ = false;    // it is behind only in order to read what other hosts have committed
+  bool recount_ = false;  // an id was not above those before it
   std::unique_ptr<bus::producer> producer_;
   std::atomic<bool> behind_{false};
   std::atomic<bool> broken_{false};  // set by the bus; the lane then falls behind

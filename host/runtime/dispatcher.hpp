@@ -1,7 +1,8 @@
 // Brings requests to plugins: over HTTP from outside, and as calls from plugin to plugin.
 //
 // A request from outside runs on a request worker; when its handler answers by a write, the write lane takes over and the worker is
-// free. A local call runs on the caller's own thread: one function call through the route table.
+// free. A local call runs on the caller's own thread: one function call through the route table. A call to a plugin that
+// does not run here goes to another host, and its own thread waits for the reply.
 //
 // Owned by app. Thread: any.
 #pragma once
@@ -19,11 +20,16 @@
 #include "base/clock.hpp"
 #include "call/breaker.hpp"
 #include "gantry/abi/call.h"
+#include "observability/metrics.hpp"
 #include "runtime/reply.hpp"
 #include "runtime/request_pool.hpp"
 #include "runtime/router.hpp"
 
 struct gantry_context;
+
+namespace gantry::call {
+class remote_calls;
+}
 
 namespace gantry::runtime {
 
@@ -34,6 +40,8 @@ struct inbound {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
   std::string principal;  // who asks, once that was checked; scopes idempotency keys
+  bool is_call = false;   // from a plugin on another host: runs before requests, with workers in reserve
+  std::string caller;     // that plugin, once that was checked
 };
 
 // Where a reply goes; called once, on any thread, and must not block.
@@ -47,6 +55,9 @@ class dispatcher {
  public:
   // `deadline_us`: of requests and calls that bring none of their own, and the longest that a request may ask for.
   dispatcher(request_pool& workers, request_pool& callbacks, const clock& time, std::int64_t deadline_us = 30'000'000);
+
+  // Where calls to plugins go that do not run here. Outlives the dispatcher; before the first call. [main]
+  void elsewhere(call::remote_calls& there) noexcept { elsewhere_ = &there; }
 
   // Changes what is reachable from the next request on.
   void routes(std::shared_ptr<const route_table> table);
@@ -69,6 +80,20 @@ class dispatcher {
 
   gantry_status call_from(instance& from, const gantry_call& request, std::int64_t caller_deadline_us,
                           std::string_view correlation_id, std::string_view traceparent, gantry_call_reply& out);
+  gantry_status call_elsewhere(instance& from, const gantry_call& request, std::int64_t deadline_us,
+                               std::string_view correlation_id, std::string_view traceparent, gantry_call_reply& out);
+  bool is_elsewhere(std::string_view plugin) const;
+  // Of local calls; those to other hosts have a breaker for each host.
+  bool breaker_allows(std::string_view plugin, std::int64_t now_us);
+  void reported(std::string_view plugin, bool good);
+
+  // What is counted of one plugin's calls to another one elsewhere. Null: the registry did not take the series.
+  struct remote_probe {
+    observability::counter* calls = nullptr;
+    observability::counter* errors = nullptr;
+    observability::histogram* latency = nullptr;
+  };
+  remote_probe& probe_of(instance& from, std::string_view plugin);
 
   request_pool& workers_;
   request_pool& callbacks_;
@@ -78,6 +103,9 @@ class dispatcher {
   std::mutex breakers_mutex_;
   std::unordered_map<std::string, call::breaker> breakers_;  // by plugin; guarded
   std::atomic<std::uint32_t> troubled_{0};                   // breakers that have counted a failure
+  call::remote_calls* elsewhere_ = nullptr;                  // null: what does not run here runs nowhere
+  std::mutex probes_mutex_;
+  std::unordered_map<std::string, remote_probe> probes_;  // by "caller>callee"; guarded, entries stay
 };
 
 }  // namespace gantry::runtime

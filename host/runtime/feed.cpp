@@ -12,8 +12,13 @@ constexpr std::size_t fetch_bytes = 1024 * 1024;
 }
 
 feed::feed(bus::partition_id place, std::string topic_name, bus::consumer& from, std::string bus_id,
-           std::size_t batch_max)
-    : where(place), topic(std::move(topic_name)), consumer_(from), bus_id_(std::move(bus_id)), batch_max_(batch_max) {}
+           std::size_t batch_max, bool latest)
+    : where(place),
+      topic(std::move(topic_name)),
+      consumer_(from),
+      bus_id_(std::move(bus_id)),
+      batch_max_(batch_max),
+      latest_(latest) {}
 
 std::string feed::encode_sources() const {
   std::string out;
@@ -36,41 +41,111 @@ void feed::decode_sources(std::string_view text) {
   }
 }
 
-result<void> feed::load(store::session& session, bool latest) {
-  const gantry_value key[] = {value(std::string_view(topic)), value(where.partition), value(std::string_view(bus_id_))};
+void feed::forget() {
+  fetched_.records.clear();
+  at_ = 0;
+  next_ = 0;
+  saved_next_ = fetch_from_ = 0;
+  epoch_ = replay_end_ = 0;
+  unsaved_ = 0;
+  sources_.clear();
+  last_source_ = 0;
+  attempts = 0;
+  blocked_until_us = 0;
+  park_head = false;
+  halted.clear();
+}
+
+result<void> feed::claim(store::session& session, bool shared) {
+  let_go();
+  const gantry_value key[] = {value(std::string_view(bus_id_)), value(std::string_view(topic)), value(where.partition)};
   store::cursor* rows = nullptr;
-  // Newest first: of another bus only what was seen of each source still counts.
-  if (session.query("SELECT next, epoch, replay_end, sources, bus FROM gantry_position WHERE topic = $1 AND part = $2"
-                    " ORDER BY CASE WHEN bus = $3 THEN 0 ELSE 1 END",
-                    key, &rows) != GANTRY_OK)
-    return error{errc::io, "reading the position of " + topic + ": " + std::string(session.error_text())};
-  const bool found = rows->next() == GANTRY_OK;
-  bool here = false;
-  if (found) {
+  // Where others share the store: without waiting for a host that is in a transaction and may never end it.
+  const std::string_view sql =
+      shared ? "UPDATE gantry_position SET epoch = epoch + 1 WHERE (bus, topic, part) IN (SELECT bus, topic, part"
+               " FROM gantry_position WHERE bus = $1 AND topic = $2 AND part = $3 FOR UPDATE SKIP LOCKED)"
+               " RETURNING next, epoch, replay_end, sources"
+             : "UPDATE gantry_position SET epoch = epoch + 1 WHERE bus = $1 AND topic = $2 AND part = $3"
+               " RETURNING next, epoch, replay_end, sources";
+  if (session.query(sql, key, &rows) != GANTRY_OK)
+    return error{errc::io, "taking over the position of " + topic + ": " + std::string(session.error_text())};
+  const auto found = rows->next();
+  if (found == GANTRY_OK) {
+    next_ = static_cast<std::uint64_t>(integer_at(*rows, 0));
+    epoch_ = static_cast<std::uint64_t>(integer_at(*rows, 1));
+    replay_end_ = static_cast<std::uint64_t>(integer_at(*rows, 2));
     decode_sources(text_at(*rows, 3));
-    here = text_at(*rows, 4) == bus_id_;
-    if (here) {
-      next_ = static_cast<std::uint64_t>(integer_at(*rows, 0));
-      epoch_ = static_cast<std::uint64_t>(integer_at(*rows, 1));
-      replay_end_ = static_cast<std::uint64_t>(integer_at(*rows, 2));
-    }
   }
   rows->close();
-  if (!here) {
-    const auto range = consumer_.range(where);
-    if (!range) return range.failure();
-    next_ = latest && !found ? range->end : range->start;
-    const std::string sources = encode_sources();
-    const gantry_value row[] = {value(std::string_view(bus_id_)), value(std::string_view(topic)), value(where.partition),
-                                value(next_.load()), value(std::string_view(sources))};
-    if (session.exec("INSERT INTO gantry_position (bus, topic, part, next, epoch, replay_end, sources)"
-                     " VALUES ($1, $2, $3, $4, 0, 0, $5)",
-                     row, nullptr) != GANTRY_OK)
-      return error{errc::io, "writing the position of " + topic + ": " + std::string(session.error_text())};
+  if (found == GANTRY_DONE) {
+    if (auto begun = begin_position(session); !begun) return begun;
+  } else if (found != GANTRY_OK) {
+    return error{errc::io, "reading the position of " + topic + ": " + std::string(session.error_text())};
   }
   saved_next_ = next_;
   fetch_from_ = next_;
   return {};
+}
+
+// The first position on this bus. Of another one only what was seen of each source still counts.
+result<void> feed::begin_position(store::session& session) {
+  const gantry_value place[] = {value(std::string_view(topic)), value(where.partition)};
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT sources, bus FROM gantry_position WHERE topic = $1 AND part = $2", place, &rows) != GANTRY_OK)
+    return error{errc::io, "reading the position of " + topic + ": " + std::string(session.error_text())};
+  bool known = false;
+  bool busy = false;
+  for (; rows->next() == GANTRY_OK; known = true) {
+    busy = busy || text_at(*rows, 1) == bus_id_;
+    decode_sources(text_at(*rows, 0));
+  }
+  rows->close();
+  if (busy)
+    return error{errc::unavailable, topic + "/" + std::to_string(where.partition) +
+                                        ": the host that had it before is in a transaction"};
+  const auto range = consumer_.range(where);
+  if (!range) return range.failure();
+  next_ = latest_ && !known ? range->end : range->start;
+  epoch_ = 1;
+  const std::string sources = encode_sources();
+  const gantry_value row[] = {value(std::string_view(bus_id_)), value(std::string_view(topic)), value(where.partition),
+                              value(next_.load()), value(epoch_), value(std::string_view(sources))};
+  if (session.exec("INSERT INTO gantry_position (bus, topic, part, next, epoch, replay_end, sources)"
+                   " VALUES ($1, $2, $3, $4, $5, 0, $6)",
+                   row, nullptr) != GANTRY_OK)
+    return error{errc::io, "writing the position of " + topic + ": " + std::string(session.error_text())};
+  return {};
+}
+
+result<void> feed::begin_at_end(store::session& session) {
+  if (!latest_) return {};
+  const gantry_value place[] = {value(std::string_view(topic)), value(where.partition)};
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT 1 FROM gantry_position WHERE topic = $1 AND part = $2 LIMIT 1", place, &rows) != GANTRY_OK)
+    return error{errc::io, "reading the position of " + topic + ": " + std::string(session.error_text())};
+  const bool known = rows->next() == GANTRY_OK;
+  rows->close();
+  if (known) return {};
+  const auto range = consumer_.range(where);
+  if (!range) return range.failure();
+  const gantry_value row[] = {value(std::string_view(bus_id_)), value(std::string_view(topic)), value(where.partition),
+                              value(range->end)};
+  // Another host may have been first.
+  if (session.exec("INSERT INTO gantry_position (bus, topic, part, next, epoch, replay_end, sources)"
+                   " VALUES ($1, $2, $3, $4, 0, 0, '') ON CONFLICT (bus, topic, part) DO NOTHING",
+                   row, nullptr) != GANTRY_OK)
+    return error{errc::io, "writing the position of " + topic + ": " + std::string(session.error_text())};
+  return {};
+}
+
+void feed::claimed() {
+  held_.store(true, std::memory_order_release);
+  available = true;
+}
+
+void feed::let_go() {
+  held_.store(false, std::memory_order_release);
+  forget();
 }
 
 result<bool> feed::fill() {
@@ -153,6 +228,7 @@ gantry_status feed::rewind(store::session& session, std::uint64_t next, std::uin
 }
 
 void feed::rewound(std::uint64_t next, std::uint64_t replay_end) {
+  if (!held()) return;
   next_ = next;
   saved_next_ = fetch_from_ = next;
   replay_end_ = replay_end;
@@ -168,18 +244,6 @@ void feed::rewound(std::uint64_t next, std::uint64_t replay_end) {
   park_head = false;
   halted.clear();
   available = true;
-}
-
-result<void> feed::reload(store::session& session) {
-  fetched_.records.clear();
-  at_ = 0;
-  attempts = 0;
-  park_head = false;
-  unsaved_ = 0;
-  sources_.clear();
-  last_source_ = 0;
-  available = true;
-  return load(session, false);
 }
 
 }  // namespace gantry::runtime

@@ -17,7 +17,8 @@ namespace gantry::runtime {
 
 // Tables of positions; one row a partition and bus.
 //   next        the offset to read next
-//   epoch       grows when the position is set from outside (replay): a stale reader's update then matches no row
+//   epoch       grows when a reader takes the partition over, and when the position is set from outside (replay): a stale
+//               reader's update then matches no row
 //   replay_end  per partition: below it events are handled again, and emit nothing
 //   sources     the last sequence seen of each source: lines of "<sequence> <source>"
 inline constexpr std::string_view feed_schema =
@@ -27,10 +28,23 @@ inline constexpr std::string_view feed_schema =
 
 class feed {
  public:
-  feed(bus::partition_id where, std::string topic, bus::consumer& from, std::string bus_id, std::size_t batch_max);
+  // `latest`: without a position reading begins at the end.
+  feed(bus::partition_id where, std::string topic, bus::consumer& from, std::string bus_id, std::size_t batch_max,
+       bool latest);
 
-  // Reads the position, or makes the first one. On another bus than before, sequences carry over and reading begins at the start.
-  result<void> load(store::session& session, bool latest);
+  // Takes the partition over, in the open transaction: moves the epoch, so that who had it before can't commit any more, and
+  // reads the position, or makes the first one. On another bus than before, sequences carry over and reading begins at the
+  // start. What was fetched before is dropped.
+  // `shared`: another host may be about to move it; unavailable while that one's transaction is open.
+  result<void> claim(store::session& session, bool shared = false);
+  // For a partition that begins at the end and has no position yet: writes one, in the open transaction, so that what comes
+  // before it is claimed is not passed over. Does nothing for others.
+  result<void> begin_at_end(store::session& session);
+  // The claim has committed: records may be taken.
+  void claimed();
+  // Somebody else reads it now, or nobody.
+  void let_go();
+  bool held() const noexcept { return held_.load(std::memory_order_acquire); }
 
   // Fetches when all records were taken and there may be more. False: nothing to take.
   result<bool> fill();
@@ -52,9 +66,6 @@ class feed {
   // Sets the position, under a new epoch: what was fetched is dropped.
   gantry_status rewind(store::session& session, std::uint64_t next, std::uint64_t replay_end, bool forget_sources);
   void rewound(std::uint64_t next, std::uint64_t replay_end);
-  // Reads the position again, which somebody else has moved: what was fetched is dropped.
-  result<void> reload(store::session& session);
-
   bool replaying(const bus::record& r) const noexcept { return r.offset < replay_end_; }
   std::uint64_t next() const noexcept { return next_; }
   std::uint64_t lag() const { return consumer_.lag(where, next_); }
@@ -64,6 +75,9 @@ class feed {
   const bus::partition_id where;
   const std::string topic;
   std::atomic<bool> available{true};  // the bus may have records beyond those fetched
+
+  bool wanted = false;           // the bus says that this reader has it
+  std::int64_t claim_at_us = 0;  // steady: not claimed before
 
   // Failure of the record at the head.
   std::uint32_t attempts = 0;
@@ -80,10 +94,14 @@ class feed {
   };
   std::string encode_sources() const;
   void decode_sources(std::string_view text);
+  void forget();
+  result<void> begin_position(store::session& session);
 
   bus::consumer& consumer_;
   const std::string bus_id_;
   const std::size_t batch_max_;
+  const bool latest_;
+  std::atomic<bool> held_{false};
   bus::fetched fetched_;
   std::size_t at_ = 0;
   std::atomic<std::uint64_t> next_{0};  // in memory; read by others for the lag

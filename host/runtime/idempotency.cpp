@@ -118,7 +118,67 @@ idempotency::hour_index& idempotency::index_of(std::int64_t hour) {
   return hours_.front();
 }
 
-result<void> idempotency::load(store::session& session) {
+result<void> idempotency::load(store::session& session, bool shared) {
+  shared_ = shared;
+  return shared ? load_keys(session) : load_rows(session);
+}
+
+// Rows of whole batches, which came with a copy of a store that one host had: each of their keys gets a row.
+result<void> idempotency::unpack_rows(store::session& session) {
+  for (bool more = true; more;) {
+    auto status = session.begin();
+    if (status == GANTRY_OK) status = unpack_some(session, more);
+    if (status == GANTRY_OK) status = session.commit();
+    if (status == GANTRY_OK) continue;
+    error why{errc::io, "taking over idempotency keys: " + std::string(session.error_text())};
+    session.rollback();
+    // Another host has taken them over.
+    if (status != GANTRY_RETRY && status != GANTRY_CONFLICT) return why;
+    more = true;
+  }
+  return {};
+}
+
+gantry_status idempotency::unpack_some(store::session& session, bool& more) {
+  store::cursor* rows = nullptr;
+  auto status = session.query("SELECT id, hour, keys, replies FROM gantry_idempotency ORDER BY id LIMIT 16", {}, &rows);
+  if (status != GANTRY_OK) return status;
+  std::int64_t last = 0;
+  more = false;
+  while (status == GANTRY_OK && (status = rows->next()) == GANTRY_OK) {
+    more = true;
+    last = integer_at(*rows, 0);
+    const auto hour = integer_at(*rows, 1);
+    const auto keys = text_at(*rows, 2);
+    auto replies = text_at(*rows, 3);
+    for (std::size_t i = 0; status == GANTRY_OK && (i + 1) * key_bytes <= keys.size(); ++i) {
+      const auto key = read_key(keys.data() + i * key_bytes);
+      const gantry_value params[] = {value(key.high), value(key.low), value(key.body), value(hour),
+                                     blob(take_text(replies))};
+      status = session.defer("INSERT INTO gantry_idempotency_key (high, low, body, hour, reply)"
+                             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (high, low) DO NOTHING",
+                             params);
+    }
+  }
+  rows->close();
+  if (status != GANTRY_DONE) return status;
+  const gantry_value done[] = {value(last)};
+  return more ? session.defer("DELETE FROM gantry_idempotency WHERE id <= $1", done) : gantry_status{GANTRY_OK};
+}
+
+// Which keys there were at the start. Those of other hosts since then are not among them.
+result<void> idempotency::load_keys(store::session& session) {
+  if (auto done = unpack_rows(session); !done) return done;
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT high, hour FROM gantry_idempotency_key", {}, &rows) != GANTRY_OK)
+    return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
+  while (rows->next() == GANTRY_OK)
+    index_of(integer_at(*rows, 1)).add(static_cast<std::uint64_t>(integer_at(*rows, 0)), 1);
+  rows->close();
+  return {};
+}
+
+result<void> idempotency::load_rows(store::session& session) {
   // Old rows too: they are forgotten by wants_expiry(), and no id of theirs may be given again.
   store::cursor* rows = nullptr;
   if (session.query("SELECT id, hour, keys FROM gantry_idempotency", {}, &rows) != GANTRY_OK)
@@ -132,6 +192,38 @@ result<void> idempotency::load(store::session& session) {
     next_row_ = std::max(next_row_, id + 1);
   }
   rows->close();
+  return {};
+}
+
+result<void> spread_idempotency_rows(store::session& session) {
+  std::int64_t id = 0;
+  for (;;) {
+    const gantry_value after[] = {value(id)};
+    store::cursor* rows = nullptr;
+    if (session.query("SELECT id, hour, keys, replies FROM gantry_idempotency WHERE id > $1 ORDER BY id LIMIT 1", after,
+                      &rows) != GANTRY_OK)
+      return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
+    const auto there = rows->next();
+    if (there == GANTRY_OK) id = integer_at(*rows, 0);
+    const auto hour = there == GANTRY_OK ? integer_at(*rows, 1) : 0;
+    const std::string keys(there == GANTRY_OK ? text_at(*rows, 2) : std::string_view());
+    const std::string stored(there == GANTRY_OK ? text_at(*rows, 3) : std::string_view());
+    rows->close();
+    if (there == GANTRY_DONE) break;
+    std::string_view replies = stored;
+    auto status = there;
+    for (std::size_t at = 0; status == GANTRY_OK && at + key_bytes <= keys.size(); at += key_bytes) {
+      const auto key = read_key(keys.data() + at);
+      const gantry_value row[] = {value(key.high), value(key.low), value(key.body), value(hour), blob(take_text(replies))};
+      status = session.defer("INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)"
+                             " ON CONFLICT (high, low) DO NOTHING",
+                             row);
+    }
+    if (status != GANTRY_OK)
+      return error{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
+  }
+  if (session.exec("DELETE FROM gantry_idempotency", {}, nullptr) != GANTRY_OK)
+    return error{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
   return {};
 }
 
@@ -152,6 +244,7 @@ idempotency::found idempotency::find(store::session& session, const idempotency_
     out = decode_reply(e.text);
     return found::same;
   }
+  if (shared_) return taken_ || knows(key.high) ? find_shared(session, key, out) : found::nothing;
   for (const auto& h : hours_) {
     if (h.places.empty()) continue;
     for (std::size_t at = key.high & (h.places.size() - 1); h.places[at].row != 0; at = (at + 1) & (h.places.size() - 1)) {
@@ -183,6 +276,46 @@ idempotency::found idempotency::find(store::session& session, const idempotency_
   return found::nothing;
 }
 
+bool idempotency::knows(std::uint64_t print) const {
+  for (const auto& h : hours_) {
+    if (h.places.empty()) continue;
+    for (std::size_t at = print & (h.places.size() - 1); h.places[at].row != 0; at = (at + 1) & (h.places.size() - 1))
+      if (h.places[at].print == print) return true;
+  }
+  return false;
+}
+
+idempotency::found idempotency::find_shared(store::session& session, const idempotency_key& key, reply& out) const {
+  const gantry_value which[] = {value(key.high), value(key.low)};
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT body, reply FROM gantry_idempotency_key WHERE high = $1 AND low = $2", which, &rows) !=
+      GANTRY_OK)
+    return found::unreadable;
+  auto answer = found::nothing;
+  const auto there = rows->next();
+  if (there != GANTRY_OK && there != GANTRY_DONE) answer = found::unreadable;
+  if (there == GANTRY_OK) {
+    answer = static_cast<std::uint64_t>(integer_at(*rows, 0)) == key.body ? found::same : found::other_body;
+    if (answer == found::same) out = decode_reply(text_at(*rows, 1));
+  }
+  rows->close();
+  return answer;
+}
+
+gantry_status idempotency::write_shared(store::session& session) {
+  std::vector<gantry_value> params;
+  params.reserve(batch_.size() * 5);
+  for (const auto& e : batch_)
+    for (const auto& v : {value(e.key.high), value(e.key.low), value(e.key.body), value(written_hour_), blob(e.text)})
+      params.push_back(v);
+  // Not deferred: that it was a key, and nothing else, must be known.
+  const auto status = session.exec_many(
+      "INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)", params, 5,
+      batch_.size(), nullptr);
+  taken_ = taken_ || status == GANTRY_CONFLICT;
+  return status;
+}
+
 void idempotency::keep(const idempotency_key& key, const reply& r) { batch_.push_back({key, encode_reply(r)}); }
 
 void idempotency::begin_batch() {
@@ -192,6 +325,9 @@ void idempotency::begin_batch() {
 
 gantry_status idempotency::write(store::session& session, std::int64_t wall_us) {
   if (batch_.empty()) return GANTRY_OK;
+  written_hour_ = wall_us / hour_us;
+  written_row_ = next_row_;
+  if (shared_) return write_shared(session);
   std::string keys;
   std::string replies;
   for (const auto& e : batch_) {
@@ -201,11 +337,8 @@ gantry_status idempotency::write(store::session& session, std::int64_t wall_us) 
     put(static_cast<std::uint32_t>(e.text.size()), replies);
     replies.append(e.text);
   }
-  written_hour_ = wall_us / hour_us;
-  written_row_ = next_row_;
   const gantry_value params[] = {value(next_row_), value(written_hour_), blob(keys), blob(replies)};
-  return session.exec("INSERT INTO gantry_idempotency (id, hour, keys, replies) VALUES ($1, $2, $3, $4)", params,
-                      nullptr);
+  return session.defer("INSERT INTO gantry_idempotency (id, hour, keys, replies) VALUES ($1, $2, $3, $4)", params);
 }
 
 void idempotency::committed() {
@@ -214,6 +347,7 @@ void idempotency::committed() {
     for (std::size_t i = 0; i < batch_.size(); ++i) index.add(batch_[i].key.high, (written_row_ << 16) | i);
     ++next_row_;
   }
+  taken_ = false;
   begin_batch();
 }
 
@@ -224,7 +358,9 @@ bool idempotency::wants_expiry(std::int64_t wall_us) const {
 
 gantry_status idempotency::expire(store::session& session, std::int64_t wall_us) {
   const gantry_value oldest[] = {value(wall_us / hour_us - kept_hours)};
-  return session.exec("DELETE FROM gantry_idempotency WHERE hour < $1", oldest, nullptr);
+  return session.exec(shared_ ? "DELETE FROM gantry_idempotency_key WHERE hour < $1"
+                              : "DELETE FROM gantry_idempotency WHERE hour < $1",
+                      oldest, nullptr);
 }
 
 void idempotency::expired(std::int64_t wall_us) {

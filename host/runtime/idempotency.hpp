@@ -3,6 +3,10 @@
 // One row holds the replies of a whole batch, in the order of time, and an hour's rows go together: keeping a reply costs
 // a few hundred bytes at the end of a table, whatever the keys look like. Which row has a key is known in memory: 16 bytes a key,
 // read back at the start from the rows' small `keys` column.
+//
+// Where several hosts share the store there is a row for each key instead, unique: of two hosts that answer the same request one
+// can't commit, runs again, and finds the other's reply. Nobody asks the table before a first attempt: what a new key
+// costs is its part of one round trip a batch.
 // Owned by a lane. Thread: the lane's, but for begin() and end().
 #pragma once
 
@@ -23,6 +27,11 @@ inline constexpr std::string_view idempotency_schema =
     "CREATE TABLE IF NOT EXISTS gantry_idempotency (id {key}, hour BIGINT NOT NULL, keys BYTEA NOT NULL,"
     " replies BYTEA NOT NULL);";
 
+inline constexpr std::string_view shared_idempotency_schema =
+    "CREATE TABLE IF NOT EXISTS gantry_idempotency_key (high BIGINT NOT NULL, low BIGINT NOT NULL, body BIGINT NOT NULL,"
+    " hour BIGINT NOT NULL, reply BYTEA NOT NULL, PRIMARY KEY (high, low));"
+    "CREATE INDEX IF NOT EXISTS gantry_idempotency_hour ON gantry_idempotency_key (hour);";
+
 struct idempotency_key {
   std::uint64_t high = 0;  // of the principal, the method, the path and the key
   std::uint64_t low = 0;
@@ -33,11 +42,16 @@ struct idempotency_key {
 idempotency_key make_idempotency_key(std::string_view principal, std::string_view method, std::string_view path,
                                      std::string_view key, std::string_view body);
 
+// In a shared store that was filled from one that is not: makes a row for each key of the batches' rows, in the open
+// transaction.
+result<void> spread_idempotency_rows(store::session& session);
+
 class idempotency {
  public:
   enum class found { nothing, same, other_body, unreadable };
 
-  result<void> load(store::session& session);
+  // `shared`: with other hosts.
+  result<void> load(store::session& session, bool shared = false);
 
   // Marks a key as being worked on; false when it is already. [any]
   bool begin(const idempotency_key& key);
@@ -79,7 +93,16 @@ class idempotency {
     void add(std::uint64_t print, std::uint64_t row);
   };
   hour_index& index_of(std::int64_t hour);
+  result<void> load_rows(store::session& session);
+  result<void> load_keys(store::session& session);
+  result<void> unpack_rows(store::session& session);
+  gantry_status unpack_some(store::session& session, bool& more);
+  found find_shared(store::session& session, const idempotency_key& key, reply& out) const;
+  gantry_status write_shared(store::session& session);
+  bool knows(std::uint64_t print) const;
 
+  bool shared_ = false;
+  bool taken_ = false;  // another host has stored one of this batch's keys: the table is asked
   std::vector<hour_index> hours_;
   std::vector<entry> batch_;
   std::uint64_t next_row_ = 1;

@@ -59,6 +59,9 @@ instance::instance(std::string id, std::string version, std::uint32_t generation
   counts.events_parked = counter("gantry_events_parked_total", "Events parked after their last attempt.");
   counts.transactions = counter("gantry_transactions_total", "Transactions committed on the plugin's store.");
   counts.reruns = counter("gantry_transaction_reruns_total", "Transactions rolled back and run again.");
+  counts.stale_batches =
+      counter("gantry_stale_batches_total", "Batches not committed because another host has claimed their partition.");
+  counts.epoch_moves = counter("gantry_partition_claims_total", "Partitions claimed, each under a new epoch.");
   counts.jobs_done = counter("gantry_jobs_done_total", "Job attempts that succeeded.");
   counts.job_errors = counter("gantry_job_errors_total", "Job attempts that failed.");
   counts.calls = counter("gantry_calls_total", "Calls to other plugins.");
@@ -129,20 +132,28 @@ result<void> instance::start() {
   auto reader = database->acquire_reader();
   if (!reader) return reader.failure();
   if ((*reader)->begin_read() != GANTRY_OK) return error{errc::io, std::string((*reader)->error_text())};
+  auto restored = restore_timers(**reader);
+  (*reader)->end_read();
+  if (!restored) state(phase::failed);
+  return restored;
+}
+
+result<void> instance::restore_timers(store::session& from) {
   gantry_db snapshot;
-  snapshot.session = reader->get();
+  snapshot.session = &from;
+  restoring = true;
+  result<void> out;
   for (const auto& t : declared.timers) {
     if (t.restore == nullptr) continue;
     const auto s = guarded([&] { return t.restore(t.user, &snapshot); }, "restore");
     snapshot.close_cursors();
     if (s == GANTRY_OK) continue;
-    (*reader)->end_read();
-    state(phase::failed);
-    return error{errc::internal, id_ + ": restoring timers of kind " + t.name + " failed with " + status_name(s) + ": " +
-                                     std::string(last_failure())};
+    out = error{errc::internal, id_ + ": restoring timers of kind " + t.name + " failed with " + status_name(s) + ": " +
+                                    std::string(last_failure())};
+    break;
   }
-  (*reader)->end_read();
-  return {};
+  restoring = false;
+  return out;
 }
 
 void instance::stop() {

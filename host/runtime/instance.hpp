@@ -54,6 +54,8 @@ struct probe {
   observability::counter* events_parked = nullptr;
   observability::counter* transactions = nullptr;
   observability::counter* reruns = nullptr;
+  observability::counter* stale_batches = nullptr;
+  observability::counter* epoch_moves = nullptr;
   observability::counter* jobs_done = nullptr;
   observability::counter* job_errors = nullptr;
   observability::counter* calls = nullptr;
@@ -76,6 +78,8 @@ class instance {
   result<void> create(const gantry_entry& entry);
   // Its own start(), with store and configuration in place. [main]
   result<void> start();
+  // Asks the plugin, by its rows, which timers run; they are in restored_timers then. [main or lane]
+  result<void> restore_timers(store::session& snapshot);
   void stop();  // [main]
   result<void> health() const;  // [any]
 
@@ -112,8 +116,9 @@ class instance {
   std::unique_ptr<job_board> jobs;
   observability::owner_id metrics_owner = 0;
   const gantry_instance* plugin = nullptr;
-  // Timers that restore() asks for, until the lane takes them. [main]
+  // Timers that restore() asks for, until the lane takes them. [main or lane]
   std::vector<timer_change> restored_timers;
+  bool restoring = false;  // rearm may be called [main or lane]
   // Metric series that plugin code holds pointers to.
   std::mutex series_mutex;
   std::vector<std::unique_ptr<void, void (*)(void*)>> series;

@@ -9,6 +9,9 @@
 // An event that fails takes the batch back: what came before it commits, and the event is tried again alone, later; in the end
 // it is parked. A write that fails takes back only itself.
 //
+// A store that several hosts share has a lane on each of them. Each handles the events of the partitions that it has claimed,
+// and any write; see presence.hpp for who leads the relay.
+//
 // Owned by an instance. Thread: run() on a lane worker; enqueue() any; open() and close() main.
 #pragma once
 
@@ -31,6 +34,7 @@
 #include "runtime/id_window.hpp"
 #include "runtime/idempotency.hpp"
 #include "runtime/parking.hpp"
+#include "runtime/presence.hpp"
 #include "runtime/timer_wheel.hpp"
 #include "runtime/transaction.hpp"
 #include "runtime/worker_pool.hpp"
@@ -64,6 +68,8 @@ struct lane_options {
   std::uint64_t parked_max = 10'000;
   poison_policy poison = poison_policy::park_key;
   std::uint64_t seed = 1;  // of the jitter
+  std::string host = "main";  // its name in the topology: tells hosts apart that share a store
+  std::int64_t lease_us = 5'000'000;  // a host that shares a store counts as gone when it was not heard of for so long
 };
 
 struct lane_counts {
@@ -72,6 +78,7 @@ struct lane_counts {
   std::uint64_t outbox_bytes = 0;
   std::uint64_t parked = 0;
   std::uint64_t lag = 0;
+  bool leads = true;    // the relay of its store
   std::string blocked;  // why it takes no writes or no events; empty when all is well
 };
 
@@ -104,6 +111,8 @@ class lane final : public task, public bus::consumer_events {
   bool idle() const;
   // Everything that was on the plugin's topics when it began has been handled. [any]
   bool caught_up() const noexcept { return caught_up_.load(); }
+  // Whether its relay hands over what the store's hosts commit. [any]
+  bool leads() const noexcept { return !presence_ || presence_->leads(); }
 
   lane_counts count() const;
   std::vector<std::pair<std::string, std::uint64_t>> lags() const;  // "topic/partition" -> records
@@ -111,7 +120,6 @@ class lane final : public task, public bus::consumer_events {
   instance& owner() noexcept { return owner_; }
 
   // Used by writes of the runtime's own (replay, dead letters). [lane]
-  feed* find_feed(std::string_view topic, std::uint32_t partition);
   std::vector<feed*> feeds_of(std::string_view topic);
   parking& parked() noexcept { return parking_; }
   idempotency& replies() noexcept { return idempotency_; }
@@ -129,6 +137,9 @@ class lane final : public task, public bus::consumer_events {
   void available(bus::partition_id where) override;
 
  private:
+  // Row ids are handed out in blocks that are reserved durably, so that none is given twice, although rows are deleted.
+  static constexpr std::uint64_t row_block = 1'000'000;
+
   struct taken {
     feed* from;
     std::size_t index;  // ahead of the feed's head
@@ -141,6 +152,7 @@ class lane final : public task, public bus::consumer_events {
     std::string text;
     bool store = false;  // it was the store, no handler
     bool guess = false;  // one of several given to a handler at once, which did not say which
+    feed* stale = nullptr;  // whose position somebody else has moved
   };
   // What follows from a commit and must not be seen outside before the commit is durable.
   struct aftermath {
@@ -154,9 +166,38 @@ class lane final : public task, public bus::consumer_events {
   };
   enum class attempt_end { committed, event_failed, rerun, stale, refused, broken };
 
+  result<void> in_transaction(const std::function<result<void>()>& what);
+  result<void> make_tables();
+  result<void> take_name(const std::string& source_prefix);
+  result<std::uint64_t> highest_on_bus(std::string_view source);
+  result<void> meta(std::string_view name, std::string& out);
+  gantry_status set_meta(std::string_view name, std::string_view content);
+
+  void begin_at_ends();
+  void hear_of_moves();
+  void want(feed& f, bool wanted);
+  void claim_partitions(std::int64_t now);
+  result<void> claim(const std::vector<feed*>& all);
+  void claim_later(feed& f, std::int64_t at_us);
+  void keep_place(std::int64_t now);
+  void look_around(std::int64_t now);
+  void carry_outbox(std::int64_t now);
+  void recover_relay(std::uint64_t highest);
+  void delete_acknowledged();
+  void restore_timers();
+  void hold_timers();
+  bool others_reached(std::size_t i);
+  bool read_others_positions();
+  gantry_status forget_unparked();
+
+  void catch_up();
   void take_writes();
   void fire_timers();
   bool take_events();
+  // Whether it goes to the parked rows whatever its handler would say.
+  bool will_park(const taken& t) const;
+  // At the bound of parked rows the partitions stand still until an operator makes room.
+  void halt_when_full();
   void handle_batch();
   bool worth_a_transaction();
   attempt_end attempt(failure& what);
@@ -166,7 +207,7 @@ class lane final : public task, public bus::consumer_events {
   std::size_t run_set(std::size_t from, failure& what);
   gantry_status run_writes();
   bool halve(const failure& what, std::size_t reruns);
-  bool reload();
+  void give_back_stale(feed& f);
   gantry_status finish_rows();
   void after_commit(std::uint64_t mark);
   void settle();
@@ -201,12 +242,24 @@ class lane final : public task, public bus::consumer_events {
   std::vector<std::unique_ptr<aftermath>> settled_;        // to be used again
   std::atomic<std::size_t> unsettled_count_{0};
   std::vector<std::unique_ptr<feed>> feeds_;
-  std::vector<std::uint64_t> starting_ends_;  // of feeds_, seen when consuming began
+  std::vector<std::uint64_t> starting_ends_;  // of feeds_: timers wait until they are reached; UINT64_MAX: not known yet
   gantry_tx tx_;
   timer_wheel wheel_;
   idempotency idempotency_;
   parking parking_;
   id_window id_window_;
+
+  // Of a store that hosts share.
+  std::unique_ptr<presence> presence_;  // null: this host has the store alone
+  std::string reserved_name_;           // of the row that keeps which outbox numbers are reserved
+  std::uint64_t outbox_id_ = 0;         // of the row that this batch has written
+  bool expelled_ = false;               // another process has this host's name
+  std::vector<std::uint64_t> others_next_;  // positions of feeds_ that other hosts have moved
+  std::int64_t next_round_us_ = 0;
+  std::int64_t next_outbox_us_ = 0;
+  std::int64_t next_jobs_us_ = 0;
+  std::int64_t next_deletion_us_ = 0;
+  std::int64_t next_positions_us_ = 0;
 
   // This batch.
   std::vector<taken> taken_;
@@ -227,6 +280,14 @@ class lane final : public task, public bus::consumer_events {
   std::uint64_t random_state_;
   std::int64_t frozen_since_us_ = 0;
   std::int64_t frozen_total_us_ = 0;
+  std::int64_t well_since_us_ = 0;  // bus and store are back, and timers still stand; 0: not so
+  bool store_away_ = false;  // a shared store that does not answer: its timers stand still
+
+  std::int64_t next_claim_us_ = INT64_MAX;
+  std::string claim_error_;
+  std::mutex moves_mutex_;
+  std::vector<std::pair<bus::partition_id, bool>> moves_;  // guarded by moves_mutex_: assigned (true) and revoked
+  std::atomic<bool> moved_{false};
 
   std::mutex run_mutex_;  // held by whoever uses the session: run(), or main while it opens and closes
 

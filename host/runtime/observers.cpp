@@ -64,6 +64,10 @@ void observers::available(bus::partition_id where) {
   workers_.schedule(*this);
 }
 
+void observers::tick() {
+  if (on_.load(std::memory_order_acquire) && again_.exchange(false)) workers_.schedule(*this);
+}
+
 void observers::run() {
   if (!on_) return;
   bool more = false;
@@ -71,6 +75,12 @@ void observers::run() {
     if (!p->available.exchange(false)) continue;
     fetched_.records.clear();
     const auto done = consumer_->fetch(p->where, p->next, records_at_once, bytes_at_once, fetched_);
+    if (!done && (done.failure().code == errc::unavailable || done.failure().code == errc::timeout)) {
+      // The bus can't be reached now: nothing is lost, it is asked again.
+      p->available = true;
+      again_ = true;
+      continue;
+    }
     if (!done) {
       tell_gap(*p);
       if (const auto range = consumer_->range(p->where)) p->next = range->end;

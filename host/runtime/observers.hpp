@@ -22,6 +22,9 @@ class observers final : public task, public bus::consumer_events {
   result<void> open();
   void close();
 
+  // Fetches again what could not be fetched. [any]
+  void tick();
+
   void run() override;
   void assigned(bus::partition_id) override {}
   void revoked(bus::partition_id) override {}
@@ -44,6 +47,7 @@ class observers final : public task, public bus::consumer_events {
   std::vector<std::unique_ptr<place>> places_;
   bus::fetched fetched_;
   std::atomic<bool> on_{false};
+  std::atomic<bool> again_{false};  // a fetch has failed for now
 };
 
 }  // namespace gantry::runtime

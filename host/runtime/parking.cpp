@@ -27,6 +27,25 @@ result<void> parking::load(store::session& session) {
   return {};
 }
 
+gantry_status parking::look(store::session& session, std::string_view topic, std::string_view key) {
+  const gantry_value which[] = {value(topic), value(key)};
+  store::cursor* rows = nullptr;
+  if (const auto status =
+          session.query("SELECT 1 FROM gantry_parked WHERE topic = $1 AND key = $2 LIMIT 1", which, &rows);
+      status != GANTRY_OK)
+    return status;
+  const auto found = rows->next();
+  rows->close();
+  if (found == GANTRY_OK) return GANTRY_OK;
+  if (found != GANTRY_DONE) return found;
+  const auto at = keys_.find(name_of(topic, key));
+  if (at != keys_.end()) {
+    count_ -= at->second;
+    keys_.erase(at);
+  }
+  return GANTRY_OK;
+}
+
 bool parking::has(std::string_view topic, std::string_view key) const {
   if (keys_.empty() && added_.empty()) return false;
   const auto name = name_of(topic, key);

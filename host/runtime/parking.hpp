@@ -28,6 +28,9 @@ class parking {
  public:
   result<void> load(store::session& session);
 
+  // Reads again whether events of a key are parked, in the open transaction: another host may have taken them out.
+  gantry_status look(store::session& session, std::string_view topic, std::string_view key);
+
   bool has(std::string_view topic, std::string_view key) const;
   std::uint64_t count() const noexcept { return count_; }
 

@@ -33,16 +33,92 @@ bool request_pool::push(std::unique_ptr<work>& w, bool bounded) {
 bool request_pool::submit(std::unique_ptr<work>& w) { return push(w, true); }
 bool request_pool::submit_always(std::unique_ptr<work>& w) { return push(w, false); }
 
+request_pool::reserve& request_pool::reserve_of(std::string_view plugin) {
+  const auto found = reserves_.find(plugin);
+  return found != reserves_.end() ? found->second : reserves_[std::string(plugin)];
+}
+
+void request_pool::start_reserved(reserve& of) {
+  ++of.threads;
+  threads_.emplace_back([this, &of] {
+    pthread_setname_np(pthread_self(), "call");
+    serve_reserved(of);
+  });
+}
+
+bool request_pool::submit_call(std::string_view plugin, std::unique_ptr<work>& w) {
+  const std::lock_guard lock(mutex_);
+  auto& to = reserve_of(plugin);
+  if (stopping_ || to.calls.size() >= queue_max_) return false;
+  to.calls.push_back(std::move(w));
+  ++calls_;
+  // A worker counts as free only when there is one for each piece of work that is queued: those were told to come.
+  if (queue_.size() + calls_ <= idle_) {
+    wake_.notify_one();
+  } else if (to.calls.size() <= to.idle) {
+    to.wake.notify_one();
+  } else if (to.threads < reserved_workers) {
+    start_reserved(to);
+  }
+  return true;
+}
+
+std::unique_ptr<work> request_pool::take(std::deque<std::unique_ptr<work>>& from) {
+  auto first = std::move(from.front());
+  from.pop_front();
+  return first;
+}
+
+// Null: no call is queued. Which plugin comes first matters little: the reserves serve the others.
+std::unique_ptr<work> request_pool::next_call() {
+  if (calls_ == 0) return nullptr;
+  for (auto& [plugin, one] : reserves_) {
+    if (one.calls.empty()) continue;
+    --calls_;
+    return take(one.calls);
+  }
+  return nullptr;
+}
+
+// Calls first: somebody else's request waits for them with a worker in hand. Null: nothing is queued.
+std::unique_ptr<work> request_pool::next() {
+  if (auto call = next_call()) return call;
+  return queue_.empty() ? nullptr : take(queue_);
+}
+
 void request_pool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    auto next = std::move(queue_.front());
-    queue_.pop_front();
+    auto now = next();
+    if (now == nullptr) {
+      if (stopping_) return;
+      ++idle_;
+      wake_.wait(lock);
+      --idle_;
+      continue;
+    }
     lock.unlock();
-    next->run();
-    next.reset();
+    now->run();
+    now.reset();
+    lock.lock();
+  }
+}
+
+void request_pool::serve_reserved(reserve& of) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (of.calls.empty()) {
+      if (stopping_) return;
+      ++of.idle;
+      of.wake.wait(lock);
+      --of.idle;
+      continue;
+    }
+    --calls_;
+    auto now = take(of.calls);
+    lock.unlock();
+    now->run();
+    now.reset();
     lock.lock();
   }
 }
@@ -53,6 +129,7 @@ void request_pool::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     threads.swap(threads_);
+    for (auto& [plugin, one] : reserves_) one.wake.notify_all();
   }
   wake_.notify_all();
   for (auto& t : threads) t.join();

@@ -83,7 +83,7 @@ gantry_status disarm(gantry_tx* tx, gantry_str kind, gantry_str key) { return ch
 
 gantry_status rearm(const gantry_host* host, gantry_str kind, gantry_str key, std::uint64_t delay_us) {
   auto& self = instance::of(host);
-  if (self.state() != phase::starting) return fail(GANTRY_REFUSED, "rearm is for restore only");
+  if (!self.restoring) return fail(GANTRY_REFUSED, "rearm is for restore only");
   const int index = self.find_timer(view(kind));
   if (index < 0) return fail(GANTRY_REFUSED, "timer kind " + std::string(view(kind)) + " is not declared");
   self.restored_timers.push_back(

@@ -29,6 +29,7 @@ class timer_wheel {
   void arm_after(std::uint64_t ticket, std::uint32_t kind, std::string_view key, std::int64_t delay_us);
 
   void disarm(std::uint32_t kind, std::string_view key);
+  bool has(std::uint32_t kind, std::string_view key) { return timers_.find(name_of(kind, key)) != timers_.end(); }
 
   // Starts the timers that waited for tickets up to this one.
   void acknowledged(std::uint64_t ticket, std::int64_t now_us);

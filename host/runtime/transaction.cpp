@@ -45,8 +45,7 @@ std::uint32_t gantry_tx::slot_for(gantry::bus::partition_id where, std::string_v
 
 void gantry_tx::emit_raw(gantry::bus::partition_id where, std::string_view topic, gantry::bus::record event) {
   const auto s = slot_for(where, topic);
-  // Row ids grow by one a commit; 20 bits leave room for a million events in one.
-  event.sequence = (row_ << 20) | emitted_.size();
+  event.sequence = (row_ << number_bits) | emitted_.size();
   emitted_.push_back({s, out_.parts[s].bytes.size()});
   gantry::bus::encode(event, out_.parts[s].bytes);
   ++out_.parts[s].count;
@@ -68,7 +67,7 @@ gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std
   if (id != nullptr) std::memcpy(id, uuid.data(), uuid.size());
   if (suppressed) return GANTRY_OK;
   // One short of what a number has room for: the next row's numbers begin there.
-  if (emitted_.size() >= (std::size_t{1} << 20) - 1)
+  if (emitted_.size() >= (std::size_t{1} << number_bits) - 1)
     return fail(GANTRY_TOO_LARGE, "emit " + std::string(type) + ": a million events in one transaction");
 
   const std::string_view event_id(uuid.data(), uuid.size());

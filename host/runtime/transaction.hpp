@@ -94,6 +94,9 @@ struct gantry_tx {
     std::size_t dropped_jobs = 0;
   };
 
+  // Of an event's number, below the number of its outbox row: room for a million events in one transaction.
+  static constexpr unsigned number_bits = 20;
+
   explicit gantry_tx(gantry::runtime::instance& of_instance) : owner(of_instance) {}
   gantry_tx(const gantry_tx&) = delete;
   gantry_tx& operator=(const gantry_tx&) = delete;

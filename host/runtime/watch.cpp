@@ -47,14 +47,30 @@ watched_work::watched_work(instance& who, work_kind kind, std::string_view name,
   p.since_us.store(who.around.time->steady_us(), std::memory_order_release);
 }
 
+// The thread is outside plugin code again.
+void work_watch::left(place& at) {
+  at.since_us.store(0, std::memory_order_release);
+  if (!at.reported.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(at.mutex);
+  if (!at.reported.exchange(false)) return;
+  at.who->stalled.fetch_sub(1);
+  observability::log_info("Work that hung has come back.", {{"plugin", at.who->id()}, {"in", at.name}});
+}
+
 watched_work::~watched_work() {
-  if (place_ == nullptr) return;
-  place_->since_us.store(0, std::memory_order_release);
-  if (!place_->reported.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(place_->mutex);
-  if (!place_->reported.exchange(false)) return;
-  place_->who->stalled.fetch_sub(1);
-  observability::log_info("Work that hung has come back.", {{"plugin", place_->who->id()}, {"in", place_->name}});
+  if (place_ != nullptr) work_watch::left(*place_);
+}
+
+watched_wait::watched_wait(instance& who) : clock_(*who.around.time) {
+  if (who.around.watch == nullptr) return;
+  auto& p = who.around.watch->mine();
+  if (p.since_us.load(std::memory_order_relaxed) == 0) return;
+  place_ = &p;
+  work_watch::left(p);
+}
+
+watched_wait::~watched_wait() {
+  if (place_ != nullptr) place_->since_us.store(clock_.steady_us(), std::memory_order_release);
 }
 
 void work_watch::tick() {

@@ -32,6 +32,7 @@ class work_watch {
 
  private:
   friend class watched_work;
+  friend class watched_wait;
   // One for each thread that ever ran plugin code. Written by that thread, read by tick().
   struct place {
     std::atomic<std::int64_t> since_us{0};  // 0: not in plugin code
@@ -43,6 +44,7 @@ class work_watch {
     std::string id;         // of the event or the job
   };
   place& mine();
+  static void left(place& at);
 
   const clock& clock_;
   const std::function<void(work_kind)> replace_;
@@ -60,6 +62,19 @@ class watched_work {
 
  private:
   work_watch::place* place_ = nullptr;  // null: nobody watches, or an outer scope does
+};
+
+// Takes this thread out of plugin code while the host waits for something that has a deadline of its own.
+class watched_wait {
+ public:
+  explicit watched_wait(instance& who);
+  ~watched_wait();
+  watched_wait(const watched_wait&) = delete;
+  watched_wait& operator=(const watched_wait&) = delete;
+
+ private:
+  const clock& clock_;
+  work_watch::place* place_ = nullptr;  // null: nobody watches
 };
 
 }  // namespace gantry::runtime

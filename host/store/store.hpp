@@ -54,6 +54,10 @@ class session {
 
   // A write transaction (SQLite: BEGIN IMMEDIATE). GANTRY_OK or a failure.
   virtual gantry_status begin() = 0;
+  // The same for rows of the runtime's own that no decision hangs on (leases, positions taken over, acknowledged events): where
+  // the driver has it, each statement sees what was committed before it, waits for others' changes of the same rows, and
+  // neither fails nor makes others fail for what it has read.
+  virtual gantry_status begin_relaxed() { return begin(); }
   // GANTRY_OK: durable as configured. RETRY: nothing was committed, a rerun may succeed. UNAVAILABLE: nothing was
   // committed and the store can't take writes now (full disk). FAILED: the store must not be written any more
   // (a failed fsync); what was committed is unknown.
@@ -117,6 +121,12 @@ class store {
   virtual std::string_view driver() const = 0;
   virtual durability promise() const = 0;
   virtual std::string describe() const = 0;  // for people, without secrets: "sqlite data/order.db"
+
+  // Whether other hosts may have it open, and write it, at the same time.
+  virtual bool shared() const { return false; }
+  // A text that has changed when commits may have been lost meanwhile: another server's data, a failover, with durability
+  // `process` a reboot. Empty: not known.
+  virtual std::string life() { return {}; }
 
   // The single session that writes. One may be open at a time.
   virtual result<std::unique_ptr<session>> open_writer() = 0;

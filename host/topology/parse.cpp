@@ -169,7 +169,7 @@ class topology_reader {
   void read_hosts(const section& file) {
     const section hosts(state_, child(file, "hosts"), "hosts", {});
     for (const auto& [name, value] : hosts.entries()) {
-      const section host(state_, *value, hosts.path_of(name), {"http", "advertise", "machine", "tls", "admin"});
+      const section host(state_, *value, hosts.path_of(name), {"http", "advertise", "machine", "tls", "admin", "restart"});
       read_host(host, hosts.key_place(name), model_.hosts[name]);
     }
     if (hosts.entries().empty()) {
@@ -195,6 +195,13 @@ class topology_reader {
     out.admin.at = place_or(host, "admin");
     out.admin.address = read_address(admin, "address", "");
     out.admin.token = admin.text("token", "");
+    read_restart(host, out.restart);
+  }
+
+  void read_restart(const section& parent, restart_settings& out) {
+    const section restart(state_, child(parent, "restart"), parent.path_of("restart"), {"max_restarts", "window"});
+    out.max_restarts = restart.integer("max_restarts", 5, 0, 1'000'000);
+    out.window = restart.duration("window", seconds{60});
   }
 
   void read_plugins(const section& file) {
@@ -232,9 +239,7 @@ class topology_reader {
     out.batch_max = batch.integer("max", 256, 1, 10'000);
     out.stall_after = plugin.duration("stall_after", seconds{5});
     out.poison_after = plugin.integer("poison_after", 3, 1, 1'000);
-    const section restart(state_, child(plugin, "restart"), plugin.path_of("restart"), {"max_restarts", "window"});
-    out.restart.max_restarts = restart.integer("max_restarts", 5, 0, 1'000'000);
-    out.restart.window = restart.duration("window", seconds{60});
+    read_restart(plugin, out.restart);
     const section swap(state_, child(plugin, "swap"), plugin.path_of("swap"), {"drain", "probation"});
     out.swap.drain = swap.duration("drain", seconds{30});
     out.swap.probation = swap.duration("probation", seconds{10});

@@ -94,6 +94,11 @@ struct admin_settings {
   setting<std::string> token;
 };
 
+struct restart_settings {
+  setting<std::uint64_t> max_restarts;  // within window; more give up
+  setting<std::chrono::microseconds> window;
+};
+
 struct host_settings {
   location at;
   setting<std::string> http;       // where it listens, host:port
@@ -101,6 +106,7 @@ struct host_settings {
   setting<std::string> machine;    // hosts of one machine have one name
   tls_settings tls;
   admin_settings admin;
+  restart_settings restart;  // of its process, when one parent runs several hosts
 };
 
 // Where a value of a plugin's configuration stands, by its JSON pointer.
@@ -117,11 +123,6 @@ struct config_settings {
   std::string json = "{}";   // an object, with the types that YAML's core schema gives; may hold secrets
   std::string shown = "{}";  // the same with references instead of secrets
   std::map<std::string, config_place, std::less<>> places;
-};
-
-struct restart_settings {
-  setting<std::uint64_t> max_restarts;  // within window; more give up
-  setting<std::chrono::microseconds> window;
 };
 
 struct swap_settings {

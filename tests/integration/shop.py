@@ -45,7 +45,7 @@ def free_port():
 
 
 def variable(file, name):
-    """A variable of an `env` file that tests/servers wrote."""
+    """A variable of an `env` file that deploy/servers wrote."""
     return re.search(rf"(?m)^(?:export )?{name}=(.*)$", pathlib.Path(file).read_text()).group(1)
 
 

@@ -1,6 +1,7 @@
 #include "bus/kafka/cluster.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "bus/kafka/topic_admin.hpp"
 
@@ -127,10 +128,10 @@ result<void> cluster::make_if_missing(const topic_spec& spec) {
                                        ": a live topic's keys would change places; say " +
                                        std::to_string(found->partitions) + ", or move to a new topic"};
     if (found->led) {
-      if (found->replicas < 3)
-        log(options_, 6,
+      if (found->replicas < 3 && !std::exchange(told_of_replicas_, true))
+        log(options_, 3,
             "topic " + spec.name + " has " + std::to_string(found->replicas) +
-                " replica(s): durability `power` wants 3, and min.insync.replicas 2");
+                " replica(s), and others may too: durability `power` wants 3, and min.insync.replicas 2");
       return {};
     }
     if (std::chrono::steady_clock::now() >= deadline)

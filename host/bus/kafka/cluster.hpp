@@ -66,7 +66,8 @@ class cluster {
   queue_handle events_;
   std::atomic<unsigned> clients_{0};
 
-  std::mutex opening_;  // one open_topic at a time
+  std::mutex opening_;             // one open_topic at a time
+  bool told_of_replicas_ = false;  // guarded by opening_
   mutable std::shared_mutex topics_mutex_;
   std::deque<topic_entry> topics_;
   std::string id_;  // set once

@@ -28,7 +28,8 @@ struct kafka_statistics {
   std::uint64_t bytes_buffered = 0;     // consumers: received and not yet fetched by a lane
   std::uint64_t round_trip_p99_us = 0;  // to the slowest broker
   std::uint64_t disconnects = 0;
-  std::int64_t lag = 0;  // consumers: records behind the end, by what was committed to Kafka
+  std::uint64_t rebalances = 0;  // consumers
+  std::int64_t lag = 0;          // consumers: records behind the end, by what was committed to Kafka
 };
 
 struct kafka_bus_options {

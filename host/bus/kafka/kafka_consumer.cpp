@@ -6,7 +6,14 @@
 namespace gantry::bus::kafka {
 namespace {
 
+using std::chrono::milliseconds;
+
 constexpr int poll_ms = 200;
+// Between losing a membership and joining anew. Two hosts with one name throw each other out: ever less often.
+constexpr milliseconds shortest_pause{500};
+constexpr milliseconds longest_pause{30'000};
+// An end waits so long for the group's first answer.
+constexpr milliseconds longest_answer{2'000};
 
 }  // namespace
 
@@ -15,13 +22,14 @@ result<std::unique_ptr<consumer>> kafka_consumer::open(cluster& of, std::string_
   for (const auto id : topics)
     if (!of.has({id, 0})) return error{errc::invalid, "topic " + std::to_string(id) + " was not opened on this bus"};
   std::unique_ptr<kafka_consumer> out(new kafka_consumer(of, group, topics, events));
-  if (auto joined = out->join(topics); !joined) return std::move(joined).failure();
+  if (auto joined = out->join(); !joined) return std::move(joined).failure();
+  out->membership_ = std::thread([&all = *out] { all.run(); });
   return std::unique_ptr<consumer>(std::move(out));
 }
 
 kafka_consumer::kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics,
                                consumer_events& events)
-    : cluster_(of), group_(group), events_(events) {
+    : cluster_(of), group_(group), events_(events), topics_(topics.begin(), topics.end()) {
   context_.name = (group_.empty() ? "observer-" : "consumer-") + std::to_string(of.next_client()) +
                   (group_.empty() ? "" : " of " + group_);
   context_.options = &of.options();
@@ -40,38 +48,63 @@ kafka_consumer::kafka_consumer(cluster& of, std::string_view group, std::span<co
   for (const auto id : topics)
     for (std::uint32_t p = 0; p < of.topic(id).partitions; ++p)
       readers_[{id, p}] = std::make_unique<partition_reader>(of, partition_id{id, p}, events,
-                                                             [this] { rd_kafka_queue_yield(events_queue_.get()); });
+                                                             [this] { wake(); });
 }
 
-result<void> kafka_consumer::join(std::span<const topic_id> topics) {
+result<void> kafka_consumer::join() {
   auto made = make_client(RD_KAFKA_CONSUMER, consumer_properties(cluster_.options(), group_), context_);
   if (!made) return std::move(made).failure();
-  client_ = std::move(*made);
-  rd_kafka_poll_set_consumer(client_.get());
-  events_queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
-  if (!group_.empty()) {
-    const partition_list names(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
-    for (const auto id : topics)
-      rd_kafka_topic_partition_list_add(names.get(), cluster_.topic(id).name.c_str(), RD_KAFKA_PARTITION_UA);
-    const auto code = rd_kafka_subscribe(client_.get(), names.get());
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return error{kind_of(code), "joining group " + group_ + ": " + rd_kafka_err2str(code)};
+  {
+    const std::lock_guard lock(mutex_);
+    events_queue_.reset();  // before its client
+    client_ = std::move(*made);
+    events_queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
   }
-  membership_ = std::thread([this] { run(); });
-  return {};
+  over_ = false;
+  begun_ = false;
+  tells_ = true;
+  rd_kafka_poll_set_consumer(client_.get());
+  if (group_.empty()) return {};
+  const partition_list names(rd_kafka_topic_partition_list_new(static_cast<int>(topics_.size())));
+  for (const auto id : topics_)
+    rd_kafka_topic_partition_list_add(names.get(), cluster_.topic(id).name.c_str(), RD_KAFKA_PARTITION_UA);
+  const auto code = rd_kafka_subscribe(client_.get(), names.get());
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return error{kind_of(code), "joining group " + group_ + ": " + rd_kafka_err2str(code)};
 }
 
 kafka_consumer::~kafka_consumer() {
   if (membership_.joinable()) {
-    stopping_ = true;
-    rd_kafka_queue_yield(events_queue_.get());
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    stop_.notify_all();
+    wake();
     membership_.join();
   }
   // librdkafka's queues before its client.
   readers_.clear();
 }
 
+void kafka_consumer::wake() {
+  const std::lock_guard lock(mutex_);
+  if (events_queue_) rd_kafka_queue_yield(events_queue_.get());
+}
+
 void kafka_consumer::run() {
+  auto pause = shortest_pause;
+  while (true) {
+    const auto joined = std::chrono::steady_clock::now();
+    keep_membership();
+    leave();
+    if (std::chrono::steady_clock::now() - joined > longest_pause) pause = shortest_pause;
+    if (!wait_and_join_again(pause)) return;
+    pause = std::min(2 * pause, longest_pause);
+  }
+}
+
+void kafka_consumer::keep_membership() {
   if (group_.empty()) {
     const partition_list all(rd_kafka_topic_partition_list_new(static_cast<int>(readers_.size())));
     for (const auto& [where, reader] : readers_)
@@ -79,7 +112,7 @@ void kafka_consumer::run() {
     assign(*all, true);
   }
   auto next_commit = std::chrono::steady_clock::now() + cluster_.options().commit_interval;
-  while (!stopping_) {
+  while (!stopping_ && !over_) {
     if (const message_handle message{rd_kafka_consumer_poll(client_.get(), poll_ms)}) hear(*message);
     for (const auto& [where, reader] : readers_)
       if (reader->take_retry()) events_.available(where);
@@ -88,10 +121,37 @@ void kafka_consumer::run() {
     commit();
     next_commit = now + cluster_.options().commit_interval;
   }
+}
+
+void kafka_consumer::leave() {
+  // librdkafka before 2.3 aborts the process when a member ends between its join and what it is then given.
+  const auto until = std::chrono::steady_clock::now() + longest_answer;
+  while (!group_.empty() && !begun_ && !over_ && cluster_.answers() && std::chrono::steady_clock::now() < until)
+    if (const message_handle message{rd_kafka_consumer_poll(client_.get(), poll_ms)}) hear(*message);
   // revoke() tells Kafka what is left, unless brokers are away: librdkafka would wait for them.
-  tells_ = cluster_.answers();
+  tells_ = !over_ && cluster_.answers();
   rd_kafka_consumer_close(client_.get());
-  for (const auto& [where, reader] : readers_) reader->end();
+  for (const auto& [where, reader] : readers_) {
+    if (over_ && reader->lose_place()) events_.revoked(where);
+    reader->end();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    events_queue_.reset();
+  }
+  client_.reset();
+}
+
+bool kafka_consumer::wait_and_join_again(milliseconds pause) {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (stop_.wait_for(lock, pause, [this] { return stopping_.load(); })) return false;
+    }
+    const auto joined = join();
+    if (joined) return true;
+    log(cluster_.options(), 3, context_.name + ": " + joined.failure().text);
+  }
 }
 
 void kafka_consumer::hear(const rd_kafka_message_t& message) {
@@ -105,26 +165,17 @@ void kafka_consumer::hear(const rd_kafka_message_t& message) {
   }
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
     char why[512] = {};
-    const auto code = rd_kafka_fatal_error(client_.get(), why, sizeof why);
-    die({kind_of(code), context_.name + ": " + why});
+    rd_kafka_fatal_error(client_.get(), why, sizeof why);
+    log(cluster_.options(), 3, context_.name + " is no member any more and joins anew: " + why);
+    over_ = true;
     return;
   }
   log(cluster_.options(), 4, context_.name + ": " + rd_kafka_message_errstr(&message));
 }
 
-void kafka_consumer::die(error why) {
-  log(cluster_.options(), 3, why.text);
-  {
-    const std::lock_guard lock(mutex_);
-    dead_ = std::move(why);
-  }
-  has_died_ = true;
-  // So that whoever fetches hears why.
-  for (const auto& [where, reader] : readers_) events_.available(where);
-}
-
 void kafka_consumer::rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    begun_ = true;
     assign(*partitions, false);
   } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
     revoke(*partitions);
@@ -207,10 +258,6 @@ result<void> kafka_consumer::fetch(partition_id where, std::uint64_t from, std::
                                    std::size_t max_bytes, fetched& out) {
   auto reader = find(where);
   if (!reader) return std::move(reader).failure();
-  if (has_died_) {
-    const std::lock_guard lock(mutex_);
-    return *dead_;
-  }
   return (*reader)->fetch(from, max_records, max_bytes, out);
 }
 

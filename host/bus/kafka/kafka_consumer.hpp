@@ -1,15 +1,17 @@
 // One plugin's membership in its group, or an observer of all partitions.
 // Owned by whoever opened it. Thread: fetch of one partition by one thread at a time, all else any; a thread of its own
-// keeps the membership and hears of partitions.
+// keeps the membership, hears of partitions, and joins anew when the group has thrown this member out.
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bus/kafka/partition_reader.hpp"
 
@@ -32,15 +34,21 @@ class kafka_consumer final : public consumer {
 
  private:
   kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics, consumer_events& events);
-  result<void> join(std::span<const topic_id> topics);
+  // A new client, which joins the group; it has no partitions yet.
+  result<void> join();
   void run();
+  // Until the consumer ends, or librdkafka gives the membership up for good.
+  void keep_membership();
+  void leave();
+  // False: the consumer ends.
+  bool wait_and_join_again(std::chrono::milliseconds pause);
   void hear(const rd_kafka_message_t& message);
   void rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions);
   // Takes these partitions; on_all: there are no others, and no group.
   void assign(const rd_kafka_topic_partition_list_t& partitions, bool on_all);
   void revoke(rd_kafka_topic_partition_list_t& partitions);
   void commit();
-  void die(error why);
+  void wake();
   partition_reader* find(const rd_kafka_topic_partition_t& of) const;
   result<partition_reader*> find(partition_id where) const;
 
@@ -50,13 +58,14 @@ class kafka_consumer final : public consumer {
   client_context context_;
   std::map<partition_id, std::unique_ptr<partition_reader>> readers_;  // doesn't change
 
-  mutable std::mutex mutex_;
-  std::optional<error> dead_;  // guarded by mutex_: why nothing comes any more
-  std::atomic<bool> has_died_{false};
-
-  handle client_;
-  queue_handle events_queue_;
+  const std::vector<topic_id> topics_;
+  handle client_;      // the membership's thread's alone, as is what it has given up for good
+  bool over_ = false;  // librdkafka will do nothing more with this client
+  bool begun_ = false;  // the group has answered this client with partitions, or none
   bool tells_ = true;  // Kafka, of what was committed
+  std::mutex mutex_;
+  queue_handle events_queue_;  // guarded by mutex_; of client_
+  std::condition_variable stop_;
   std::atomic<bool> stopping_{false};
   std::thread membership_;
 };

@@ -103,7 +103,12 @@ bool partition_reader::seek(std::uint64_t to) {
     const auto list = list_of_one();
     put(list.get(), static_cast<std::int64_t>(to));
     const error_handle failed(rd_kafka_seek_partitions(client_, list.get(), seek_ms));
-    if (failed || list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    if (failed) return false;
+    const auto code = list->elems[0].err;
+    // librdkafka has stopped it by itself: between its assignment and its pause it was read at an offset that retention
+    // has taken. A partition that stands still can't be sought.
+    const bool still = code == RD_KAFKA_RESP_ERR__STATE;
+    if (still ? !assign_again(to) : code != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
   }
   place_ = to;
   return true;

@@ -65,6 +65,10 @@ kafka_statistics read_statistics(std::string_view client, std::string_view json)
     if (name == "txmsg_bytes") out.bytes_sent = count(value);
     if (name == "rxmsgs") out.messages_received = count(value);
     if (name == "rxmsg_bytes") out.bytes_received = count(value);
+    if (name == "cgrp")
+      for_each_member(value, [&](std::string_view which, std::string_view number) {
+        if (which == "rebalance_cnt") out.rebalances = count(number);
+      });
     if (name == "brokers")
       for_each_member(value, [&](std::string_view, std::string_view broker) { add_broker(out, broker); });
     if (name == "topics")

@@ -205,6 +205,10 @@ result<void> connection::set_up(const postgres_options& options, role role, cons
   if (role == role::writer) {
     set("default_transaction_isolation", serializable ? "serializable" : "read committed");
     set("default_transaction_read_only", "off");
+    // A host that has come to a halt in a transaction must not keep its locks: others wait for them.
+    set("idle_in_transaction_session_timeout", std::to_string(options.longest_halt.count()));
+    // A table read as a whole is a table that every concurrent write contradicts: small ones too are read by their index.
+    set("random_page_cost", "0.1");
     set("synchronous_commit", options.promise == durability::power ? "on" : "off");
   } else if (role == role::reader) {
     set("default_transaction_isolation", "repeatable read");

@@ -34,6 +34,25 @@ class postgres_store final : public store {
     return "postgres " + where_.shown() + (options_.schema.empty() ? "" : " schema " + options_.schema);
   }
 
+  bool shared() const override { return true; }
+
+  // A server that was restored to a moment, or promoted, begins a new timeline. Without a sync at each commit its last
+  // ones are lost with the server's process too.
+  std::string life() override {
+    auto on = connection::open(options_, where_, role::service);
+    if (!on) return {};
+    connection::refusal why;
+    const auto rows = (*on)->ask(
+        "SELECT system_identifier::text, timeline_id::text, extract(epoch FROM pg_postmaster_start_time())::text"
+        " FROM pg_control_system(), pg_control_checkpoint()",
+        {}, why);
+    if (!rows || rows->empty()) return {};
+    const auto& row = (*rows)[0];
+    auto out = row[0].value_or("") + "/" + row[1].value_or("");
+    if (options_.promise == durability::process) out += "/" + row[2].value_or("");
+    return out;
+  }
+
   result<std::unique_ptr<session>> open_writer() override {
     if (health_.stopped()) return stopped();
     if (writing_.exchange(true))

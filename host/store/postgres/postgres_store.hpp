@@ -31,8 +31,11 @@ struct postgres_options {
   std::string read_url;
 
   std::chrono::milliseconds connect_timeout{5000};
-  // How long a commit whose answer was lost waits for the server to say what became of it.
-  std::chrono::milliseconds doubt_timeout{30'000};
+  // How long a commit whose answer was lost waits for the server to say what became of it. Longer than a failover takes:
+  // afterwards the store takes no writes until somebody has looked.
+  std::chrono::milliseconds doubt_timeout{300'000};
+  // How long a writer may do nothing in the middle of a transaction before the server ends it.
+  std::chrono::milliseconds longest_halt{30'000};
   // The longest pause between two attempts to connect again.
   std::chrono::milliseconds longest_pause{2000};
 

@@ -64,6 +64,9 @@ result<void> postgres_session::connect() {
                        "INSERT INTO gantry_commit AS mine (writer, number) VALUES ('" + writer_id_ +
                            "', pg_current_xact_id()::text) ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
                            " used_at = excluded.used_at RETURNING mine.number"});
+    control.push_back({"gantry_begin_relaxed", "BEGIN ISOLATION LEVEL READ COMMITTED"});
+    // What is only looked at must not count as a read that others' writes contradict.
+    control.push_back({"gantry_begin_read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"});
     control.push_back({"gantry_commit", "COMMIT"});
     // Savepoints of one name nest: each command means the innermost.
     control.push_back({"gantry_savepoint", "SAVEPOINT gantry_step"});
@@ -147,7 +150,11 @@ pipeline::command postgres_session::about(pipeline::part what, pipeline::answer 
 void postgres_session::send_begin() {
   if (phase_ == phase::idle) return;
   if (!begun_) {
-    to_->run("gantry_begin", {});
+    to_->run(role_ != role::writer        ? "gantry_begin"
+             : phase_ == phase::reading ? "gantry_begin_read"
+             : relaxed_                 ? "gantry_begin_relaxed"
+                                        : "gantry_begin",
+             {});
     if (phase_ == phase::writing) {
       pipeline::command number;
       number.wants = pipeline::answer::keep;

@@ -40,6 +40,7 @@ class postgres_session final : public session {
   gantry_status script(std::string_view sql) override;
 
   gantry_status begin() override;
+  gantry_status begin_relaxed() override;
   gantry_status commit() override;
   void rollback() noexcept override;
   gantry_status savepoint() override;
@@ -117,6 +118,7 @@ class postgres_session final : public session {
 
   phase phase_ = phase::idle;
   bool begun_ = false;                 // BEGIN was sent
+  bool relaxed_ = false;               // it is one of READ COMMITTED
   bool answered_ = false;              // something of this transaction was answered
   std::string number_;                 // of the transaction, once it is known
   gantry_status doom_ = GANTRY_OK;     // the transaction is over; what everything answers until rollback()

@@ -13,8 +13,15 @@ gantry_status postgres_session::begin() {
   if (role_ != role::writer) return refuse(GANTRY_REFUSED, "a reader's session can't begin a write transaction");
   if (!ensure_connected()) return failure_.status;
   phase_ = phase::writing;
+  relaxed_ = false;
   scopes_.assign(1, scope{0, true, false, false});
   return GANTRY_OK;
+}
+
+gantry_status postgres_session::begin_relaxed() {
+  const auto status = begin();
+  relaxed_ = status == GANTRY_OK;
+  return status;
 }
 
 gantry_status postgres_session::commit() {

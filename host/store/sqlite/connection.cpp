@@ -26,9 +26,11 @@ struct connection_hooks {
       case SQLITE_DETACH:
         return SQLITE_DENY;
       case SQLITE_PRAGMA: {
-        // The first is what a migration that rebuilds a table needs, the second is asked by full-text search itself.
+        // What a migration that rebuilds a table needs; what full-text search itself asks; what a copy reads of tables.
         const std::string_view pragma = name ? name : "";
-        return pragma == "defer_foreign_keys" || pragma == "data_version" ? SQLITE_OK : SQLITE_DENY;
+        const bool harmless = pragma == "defer_foreign_keys" || pragma == "data_version" || pragma == "table_list" ||
+                              pragma == "table_xinfo";
+        return harmless ? SQLITE_OK : SQLITE_DENY;
       }
       default:
         return SQLITE_OK;

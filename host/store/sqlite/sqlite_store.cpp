@@ -1,7 +1,9 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <atomic>
+#include <fstream>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -42,6 +44,12 @@ class sqlite_store final : public store {
 
   std::string_view driver() const override { return "sqlite"; }
   durability promise() const override { return options_.promise; }
+  // Commits that were not synced end with the machine's run.
+  std::string life() override {
+    std::string boot;
+    if (options_.promise == durability::process) std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+    return boot;
+  }
   std::string describe() const override { return "sqlite " + options_.file.string(); }
 
   result<std::unique_ptr<session>> open_writer() override {

@@ -8,7 +8,7 @@ namespace {
 
 TEST(KafkaStatisticsTest, AddsUpBrokersAndPartitions) {
   const auto s = read_statistics("consumer-1 of g", R"({"name":"x","type":"consumer","msg_cnt":3,"msg_size":300,
-    "txmsgs":5,"txmsg_bytes":50,"rxmsgs":7,"rxmsg_bytes":70,
+    "txmsgs":5,"txmsg_bytes":50,"rxmsgs":7,"rxmsg_bytes":70,"cgrp":{"state":"up","rebalance_cnt":6},
     "brokers":{"a":{"disconnects":1,"rtt":{"min":1,"p99":20}},"b":{"disconnects":2,"rtt":{"p99":30}}},
     "topics":{"orders":{"partitions":{"0":{"fetchq_size":11,"consumer_lag":4},"1":{"fetchq_size":22,"consumer_lag":-1},
                                       "-1":{"fetchq_size":1000,"consumer_lag":1000}}}}})");
@@ -21,6 +21,7 @@ TEST(KafkaStatisticsTest, AddsUpBrokersAndPartitions) {
   EXPECT_EQ(s.bytes_received, 70U);
   EXPECT_EQ(s.bytes_buffered, 33U);
   EXPECT_EQ(s.lag, 4);
+  EXPECT_EQ(s.rebalances, 6U);
   EXPECT_EQ(s.disconnects, 3U);
   EXPECT_EQ(s.round_trip_p99_us, 30U);
 }

@@ -64,6 +64,14 @@ gantry_status setup(void* user) {
   } else {
     s.on_event = [](void* at, const gantry_event* e, gantry_tx* tx) { return of(at).event(*e, tx); };
   }
+  gantry_subscription o = s;
+  o.topic = str("out");
+  o.type = str("seen");
+  o.on_event = nullptr;
+  o.on_batch = nullptr;
+  o.observe = [](void* at, const gantry_event* e) { of(at).observe(e); };
+  if (self.observe)
+    if (const auto status = bus.subscribe(self.host, &o); status != GANTRY_OK) return status;
   gantry_emission e{};
   e.struct_size = sizeof e;
   e.version = 1;
@@ -85,6 +93,7 @@ gantry_status setup(void* user) {
   t.struct_size = sizeof t;
   t.name = str("alarm");
   t.fire = [](void* at, gantry_str key, gantry_tx* tx) { return of(at).timer(text(key), tx); };
+  t.restore = [](void* at, gantry_db* db) { return of(at).restore ? of(at).restore(db) : gantry_status{GANTRY_OK}; };
   t.user = user;
   gantry_route r{};
   r.struct_size = sizeof r;
@@ -144,6 +153,35 @@ class nobody final : public bus::producer_events, public bus::consumer_events {
 };
 
 }  // namespace
+
+gantry_status rearm(const script& of, std::string_view key, std::int64_t delay_us) {
+  return table<gantry_jobs_1>(of.host, GANTRY_JOBS_1)
+      .rearm(of.host, str("alarm"), str(key), static_cast<std::uint64_t>(delay_us));
+}
+
+std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around,
+                                               const bus::bus& events) {
+  auto plugin = std::make_shared<runtime::instance>("tester", "1.0.0", 1, around);
+  coming = &plays;
+  EXPECT_TRUE(plugin->create(entry));
+  for (auto& e : plugin->declared.emissions) {
+    e.topic_id = around.topics->at(e.topic);
+    e.partitions = events.topic(e.topic_id).partitions;
+    e.max_message = events.topic(e.topic_id).max_message;
+  }
+  return plugin;
+}
+
+void end_plugin(std::shared_ptr<runtime::instance>& plugin) {
+  const auto* const table = plugin->plugin;
+  plugin.reset();
+  delete reinterpret_cast<const made*>(table);
+}
+
+std::unique_ptr<runtime::write> make_write(std::function<gantry_status(gantry_tx&)> fn,
+                                           std::function<void(bool, gantry_status)> ended) {
+  return std::make_unique<function_write>(std::move(fn), std::move(ended));
+}
 
 std::string text(gantry_str s) { return std::string(runtime::view(s)); }
 
@@ -214,14 +252,7 @@ void bench::start() {
   around.metrics = &metrics_;
   around.calls = router.get();
   around.topics = &topics;
-  plugin = std::make_shared<runtime::instance>("tester", "1.0.0", 1, around);
-  coming = &script_;
-  ASSERT_TRUE(plugin->create(entry));
-  for (auto& e : plugin->declared.emissions) {
-    e.topic_id = topics.at(e.topic);
-    e.partitions = events->topic(e.topic_id).partitions;
-    e.max_message = events->topic(e.topic_id).max_message;
-  }
+  plugin = make_plugin(script_, around, *events);
   open_store();
   plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers, time);
   plugin->writer = std::make_unique<runtime::lane>(*plugin, *plugin->database, *events, time, *lanes, options_);
@@ -259,9 +290,7 @@ void bench::stop() {
   lane().stop_events();
   plugin->jobs->stop();
   lane().close();
-  const auto* const table = plugin->plugin;
-  plugin.reset();
-  delete reinterpret_cast<const made*>(table);
+  end_plugin(plugin);
   workers->stop();
   lanes->stop();
 }
@@ -301,7 +330,7 @@ void bench::publish(const std::vector<row>& made_events) {
 }
 
 void bench::post(std::function<gantry_status(gantry_tx&)> fn, std::function<void(bool, gantry_status)> ended) {
-  std::unique_ptr<runtime::write> w = std::make_unique<function_write>(std::move(fn), std::move(ended));
+  auto w = make_write(std::move(fn), std::move(ended));
   if (!lane().enqueue_always(w)) w->finished(false, GANTRY_UNAVAILABLE, "the lane has ended");
 }
 
@@ -370,7 +399,7 @@ void bench::replay() {
     std::uint64_t end;
   };
   std::vector<move> moves;
-  std::unique_ptr<runtime::write> w = std::make_unique<function_write>(
+  auto w = make_write(
       [&](gantry_tx& tx) {
         moves.clear();
         if (const auto s = tx.db.session->exec("DELETE FROM log", {}, nullptr); s != GANTRY_OK) return s;
@@ -419,12 +448,14 @@ std::string bench::of_key(const std::string& key) {
   return out;
 }
 
-std::vector<row> bench::emitted(const std::string& name) {
+std::vector<row> bench::emitted(const std::string& name) { return seen_on(*real_bus, topics.at(name)); }
+
+std::vector<row> seen_on(bus::bus& events, bus::topic_id topic) {
   std::vector<row> out;
   nobody listens;
-  const bus::topic_id ids[] = {topics.at(name)};
-  auto from = std::move(real_bus->open_consumer({}, ids, listens)).value();
-  for (std::uint32_t p = 0; p < real_bus->topic(ids[0]).partitions; ++p) {
+  const bus::topic_id ids[] = {topic};
+  auto from = std::move(events.open_consumer({}, ids, listens)).value();
+  for (std::uint32_t p = 0; p < events.topic(topic).partitions; ++p) {
     std::map<std::string, std::uint64_t, std::less<>> seen;
     bus::fetched part;
     std::uint64_t next = 0;

@@ -47,10 +47,12 @@ struct script {
   bool batches = false;
   std::function<gantry_status(const gantry_event&, gantry_tx*)> event;
   std::function<gantry_status(const gantry_event*, std::size_t, gantry_tx*, std::size_t*)> batch;
+  std::function<void(const gantry_event*)> observe;  // of "out"; null: a gap
   std::function<gantry_status(const gantry_job&, gantry_context*)> job;
   std::function<gantry_status(const gantry_job&, gantry_str, gantry_tx*)> job_done;
   std::function<gantry_status(const gantry_job&, gantry_tx*)> job_failed;
   std::function<gantry_status(std::string, gantry_tx*)> timer;
+  std::function<gantry_status(gantry_db*)> restore;
   std::function<gantry_status(const gantry_request&, gantry_tx*)> post;  // POST /things, idempotent
   const gantry_host* host = nullptr;                                     // set by create
 };
@@ -62,6 +64,15 @@ gantry_status emit(gantry_tx* tx, std::string_view key, std::string_view data);
 gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us = 0);
 gantry_status cancel(gantry_tx* tx, std::string_view key);
 gantry_status arm(gantry_tx* tx, std::string_view key, std::int64_t delay_us, bool after_ack);
+// In restore.
+gantry_status rearm(const script& of, std::string_view key, std::int64_t delay_us);
+
+// An instance of the plugin that the script plays; end_plugin() takes it down.
+std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around, const bus::bus& events);
+void end_plugin(std::shared_ptr<runtime::instance>& plugin);
+// A write that calls these.
+std::unique_ptr<runtime::write> make_write(std::function<gantry_status(gantry_tx&)> fn,
+                                           std::function<void(bool, gantry_status)> ended);
 
 struct row {
   std::string key;
@@ -69,6 +80,9 @@ struct row {
   friend bool operator==(const row&, const row&) = default;
   friend auto operator<=>(const row&, const row&) = default;
 };
+
+// What was emitted, as a consumer sees it that drops what it has seen, by partition and in order.
+std::vector<row> seen_on(bus::bus& events, bus::topic_id topic);
 
 class bench {
  public:
@@ -81,6 +95,9 @@ class bench {
   void stop();
   // As kill -9 leaves it: what the lane has not committed is gone, nothing is tidied up.
   void crash();
+
+  // The store's file; it may be changed while the plugin is stopped.
+  std::filesystem::path store_file() const { return where_.path / std::to_string(life_) / "store.db"; }
 
   // Appends an event of type "made" to topic "in".
   void publish(const std::string& key, const std::string& data);

@@ -56,8 +56,9 @@ class feed_test : public ::testing::Test {
     ASSERT_EQ(session_->script(store::for_driver(std::string(parking_schema), "sqlite")), GANTRY_OK);
   }
   std::unique_ptr<feed> open(const std::string& bus = "bus-1", bool latest = false) {
-    auto f = std::make_unique<feed>(bus::partition_id{0, 0}, "in", log_, bus, 10);
-    EXPECT_TRUE(f->load(*session_, latest));
+    auto f = std::make_unique<feed>(bus::partition_id{0, 0}, "in", log_, bus, 10, latest);
+    EXPECT_TRUE(f->claim(*session_));
+    f->claimed();
     return f;
   }
   // Takes all there is in one saved batch; the offsets that were new.
@@ -138,7 +139,8 @@ TEST_F(feed_test, a_position_that_somebody_moved_is_a_conflict_and_can_be_read_a
   ASSERT_TRUE(stale->fill());
   stale->begin_batch();
   EXPECT_EQ(stale->save(*session_, 1), GANTRY_CONFLICT);
-  ASSERT_TRUE(stale->reload(*session_));
+  ASSERT_TRUE(stale->claim(*session_));
+  stale->claimed();
   EXPECT_EQ(stale->next(), 2U);
   log_.add(2, 6);
   log_.add(3, 7);

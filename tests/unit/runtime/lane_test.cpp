@@ -265,6 +265,9 @@ TEST(lane, a_call_ends_at_its_deadline_and_its_write_is_never_begun) {
   request.method = runtime::str("POST");
   request.target = runtime::str("/things");
   request.body = runtime::str("late");
+  const gantry_field key = {runtime::str("idempotency-key"), runtime::str("late")};
+  request.headers = &key;
+  request.header_count = 1;
   request.timeout_us = 1'000;
   gantry_call_reply answer{};
   answer.struct_size = sizeof answer;

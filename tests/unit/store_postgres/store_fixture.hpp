@@ -1,6 +1,6 @@
 // A PostgreSQL store in a schema of its own on the tests' server, and short ways to talk to it.
 //
-// POSTGRES_ENV names the file in which tests/servers/postgres.sh says where the server is.
+// POSTGRES_ENV names the file in which deploy/servers/postgres.sh says where the server is.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -107,7 +107,7 @@ class StoreFixture : public ::testing::Test {
   void SetUp() override {
     const char* const file = std::getenv("POSTGRES_ENV");
     place_ = server_place::read(file ? file : "");
-    ASSERT_FALSE(place_.url.empty()) << "POSTGRES_ENV names no file of tests/servers/postgres.sh";
+    ASSERT_FALSE(place_.url.empty()) << "POSTGRES_ENV names no file of deploy/servers/postgres.sh";
     options_.url = place_.url;
     options_.schema = "test_" + new_uuid_string();
     options_.longest_pause = std::chrono::milliseconds(0);

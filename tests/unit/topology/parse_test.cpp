@@ -134,6 +134,17 @@ TEST(Hostile, DeepNestingControlCharactersAndSecondDocumentsAreRefused) {
   EXPECT_TRUE(has_errors(parsed("[1, 2]").problems));
 }
 
+TEST(GoodTopology, AHostSaysHowOftenItsProcessIsStartedAgain) {
+  const auto shop = parsed(
+      "version: 1\nname: shop\nhosts:\n  a: { restart: { max_restarts: 9, window: 2m } }\n"
+      "  b: { http: 127.0.0.1:8081 }\nplugins: { p: { hosts: [a] } }\n");
+  EXPECT_EQ(texts(shop.problems), "");
+  EXPECT_EQ(*shop.model.hosts.at("a").restart.max_restarts, 9U);
+  EXPECT_EQ(*shop.model.hosts.at("a").restart.window, 2min);
+  EXPECT_EQ(*shop.model.hosts.at("b").restart.max_restarts, 5U);
+  EXPECT_EQ(*shop.model.hosts.at("b").restart.window, 1min);
+}
+
 TEST(Problems, AreJsonToo) {
   const auto shop = parsed("version: 2\nname: shop\nhosts: { main: {} }\nplugins: { a: {} }\n");
   EXPECT_EQ(to_json(shop.problems),

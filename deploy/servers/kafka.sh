@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Kafka broker (KRaft, both roles in one process) for tests, on loopback and free ports.
+# A real Kafka broker (KRaft, both roles in one process) for trials and tests, on loopback and free ports.
 #
 #   kafka.sh start DIR     starts it with its data in DIR and returns once it answers; DIR/env then says
 #                          KAFKA_BOOTSTRAP=127.0.0.1:<port> and KAFKA_PID=<pid>. Started again on the same DIR, it comes

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A PostgreSQL server for tests, on the loopback only, in a directory of its own. Each verb may be repeated.
+# A PostgreSQL server for trials and tests, on the loopback only, in a directory of its own. Each verb may be repeated.
 #
 #   postgres.sh start DIR     makes the database if need be, starts the server, returns when it answers
 #   postgres.sh stop DIR      an orderly end
@@ -22,7 +22,7 @@ as=()
 [ "$(id -u)" != 0 ] || as=(runuser -u postgres --)
 home=$dir
 if [ ${#dir} -gt 80 ] || ! (cd / && "${as[@]}" test -x "$dir"); then
-  [ -s "$dir/place" ] || mktemp -d "${TMPDIR:-/tmp}/gantry-postgres-XXXXXX" >"$dir/place"
+  [ -s "$dir/place" ] && [ -d "$(cat "$dir/place")" ] || mktemp -d "${TMPDIR:-/var/tmp}/gantry-postgres-XXXXXX" >"$dir/place"
   home=$(cat "$dir/place")
 fi
 data=$home/data

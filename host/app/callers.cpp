@@ -1,0 +1,30 @@
+#include "app/callers.hpp"
+
+#include "topology/address.hpp"
+
+namespace gantry::app {
+
+known_callers::known_callers(const topology::topology& model, const std::string& here) {
+  const auto& tls = model.hosts.at(here).tls;
+  proof_needed_ = tls.given && !tls.ca->empty();
+  for (const auto& [plugin, settings] : model.plugins) {
+    for (const auto& host : settings.hosts) {
+      if (*host == here) continue;
+      auto& names = names_[plugin];
+      names.insert(*host);
+      // A certificate is for the address that others use, so this is the name it shows.
+      if (const auto at = topology::parse_address(*model.hosts.at(*host).advertise)) names.insert(at->host);
+    }
+  }
+}
+
+known_callers::origin known_callers::of(std::string_view named, std::string_view peer) const {
+  if (named.empty()) return {};
+  const auto known = names_.find(named);
+  if (known == names_.end()) return {};
+  if (!proof_needed_) return {true, {}};
+  if (peer.empty() || !known->second.contains(peer)) return {};
+  return {true, known->first};
+}
+
+}  // namespace gantry::app

@@ -1,0 +1,93 @@
+#include "lifecycle/loading.hpp"
+
+#include <filesystem>
+
+#include "gantry/abi/handover.h"
+#include "loader/inspect.hpp"
+
+namespace gantry::lifecycle {
+namespace {
+
+// What an instance has declared, in the words of a manifest.
+loader::manifest account_of(const runtime::instance& i, const loader::manifest& promised) {
+  const auto normal = [](const std::string& schema) {
+    auto text = schema.empty() ? result<std::string>(std::string()) : loader::normal_json(schema);
+    return text ? *text : schema;
+  };
+  loader::manifest m;
+  // Which capabilities it needs is for the host to judge before it loads the file; nothing declares them again.
+  m.needs = promised.needs;
+  for (const char* offer : {GANTRY_HANDOVER_1})
+    if (i.plugin->struct_size >= sizeof(gantry_instance) && i.plugin->capability != nullptr &&
+        i.plugin->capability(i.plugin->self, offer) != nullptr)
+      m.offers.emplace_back(offer);
+  m.id = i.id();
+  const auto& d = i.declared;
+  for (const auto& r : d.routes) m.routes.push_back({r.method, r.pattern, r.idempotent});
+  for (const auto& s : d.subscriptions) {
+    const char* mode = s.observe != nullptr ? "observe" : s.on_batch != nullptr ? "batch" : "event";
+    m.consumes.push_back({s.topic, s.type, s.min_version, s.max_version, mode, s.latest ? "latest" : "earliest"});
+  }
+  for (const auto& r : d.replays) m.replays.push_back(r.topic);
+  for (const auto& e : d.emissions) m.emits.push_back({e.topic, e.type, e.version, normal(e.schema)});
+  m.calls = d.calls;
+  for (const auto& j : d.jobs) m.jobs.push_back(j.name);
+  for (const auto& t : d.timers) m.timers.push_back(t.name);
+  for (const auto& s : d.sagas) m.sagas.push_back(s.name);
+  m.config_schema = normal(d.config_schema);
+  for (const auto& s : d.migrations) m.migrations.push_back({s.number, s.name, s.driver, s.sha256});
+  return m;
+}
+
+}  // namespace
+
+result<std::unique_ptr<loader::module>> load_file(const topology::topology& model, const std::string& plugin) {
+  const auto library =
+      topology::find_library(model, plugin, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
+  if (library.found.empty())
+    return error{errc::not_found, "no file " + *model.plugins.at(plugin).library + ".so on plugin_path"};
+  std::vector<std::string> keys;
+  for (const auto& k : model.trust.keys) keys.push_back(*k);
+  auto trust = loader::make_trust(*model.trust.required, keys);
+  if (!trust) return trust.failure();
+  loader::load_options options;
+  options.state_dir = *model.state;
+  options.plugin_id = plugin;
+  options.generation = 1;
+  options.trust = *trust;
+  return loader::load(library.found, options);
+}
+
+result<void> check_declared(const runtime::instance& i, const loader::manifest& promised) {
+  const auto differences = loader::compare(account_of(i, promised), promised);
+  if (differences.empty()) return {};
+  std::string text = i.id() + ": what it declares differs from its manifest:";
+  for (const auto& d : differences) text += " " + d + ";";
+  text.pop_back();
+  return error{errc::invalid, text};
+}
+
+result<std::unique_ptr<declared_plugin>> declared_plugin::load(const topology::topology& model,
+                                                               const std::string& plugin, const clock& time,
+                                                               observability::registry& metrics) {
+  std::unique_ptr<declared_plugin> self(new declared_plugin);
+  auto file = load_file(model, plugin);
+  if (!file) return file.failure();
+  self->file_ = std::move(*file);
+  runtime::surroundings around;
+  around.time = &time;
+  around.metrics = &metrics;
+  around.topics = &self->topics_;
+  self->running_ = std::make_unique<runtime::instance>(plugin, self->file_->promised().version, 1, around);
+  if (auto done = self->running_->create(self->file_->entry()); !done) return done.failure();
+  if (auto done = check_declared(*self->running_, self->file_->promised()); !done) return done.failure();
+  return self;
+}
+
+// The instance is made of the file's code.
+declared_plugin::~declared_plugin() {
+  running_.reset();
+  if (file_) static_cast<void>(file_->unload());
+}
+
+}  // namespace gantry::lifecycle

@@ -1,0 +1,50 @@
+// One child process with its output in a pipe. It ends with its parent: the kernel kills it when that dies.
+// Owned by the supervisor. Thread: main, the one that started it (its end would end the child).
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace gantry::supervisor {
+
+// How a process ended.
+struct exit_report {
+  int code = 0;    // of exit
+  int signal = 0;  // not 0: it was killed
+  bool clean() const noexcept { return signal == 0 && code == 0; }
+};
+std::string to_text(const exit_report& how);
+
+class child {
+ public:
+  // Starts `arguments[0]`, a path, with these arguments and no signal blocked; stdout and stderr go to output(). io: no
+  // process or pipe could be made. A program that can't be run ends with code 127.
+  static result<child> start(const std::vector<std::string>& arguments);
+
+  child(child&& other) noexcept;
+  child& operator=(child&& other) noexcept;
+  child(const child&) = delete;
+  child& operator=(const child&) = delete;
+  ~child();  // kills it if it still runs, and waits for its end
+
+  pid_t pid() const noexcept { return pid_; }
+  int output() const noexcept { return output_; }  // to read; does not block
+
+  // Does nothing once it has ended.
+  void signal(int number) const noexcept;
+  // How it ended; nothing while it runs. Does not wait.
+  std::optional<exit_report> ended();
+
+ private:
+  child(pid_t pid, int output) noexcept : pid_(pid), output_(output) {}
+
+  pid_t pid_ = -1;  // -1: reaped, or moved away
+  int output_ = -1;
+};
+
+}  // namespace gantry::supervisor

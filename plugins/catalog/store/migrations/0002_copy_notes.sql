@@ -1,0 +1,2 @@
+-- What `gantry store copy` has to know. SQLite's search index follows from products, where PostgreSQL has a column for it.
+-- gantry: derived product_search

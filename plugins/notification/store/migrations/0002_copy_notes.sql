@@ -1,0 +1,4 @@
+-- What `gantry store copy` has to know. Only SQLite has these tables; they follow from messages.
+-- gantry: derived runs, customer_runs
+-- Only PostgreSQL has this sequence.
+-- gantry: sequence message_numbers numbers messages.seq

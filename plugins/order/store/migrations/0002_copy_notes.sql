@@ -1,0 +1,2 @@
+-- What `gantry store copy` has to know. Only SQLite has these tables; they follow from placed_orders.
+-- gantry: derived runs, customer_runs

@@ -1,0 +1,52 @@
+#include "runtime/observers.hpp"
+
+#include <mutex>
+
+#include "bench.hpp"
+
+namespace gantry::testing {
+namespace {
+
+TEST(observers, an_outage_of_the_bus_is_no_gap) {
+  std::mutex mutex;
+  std::string seen;
+  int gaps = 0;
+  script plays;
+  plays.event = [](const gantry_event& e, gantry_tx* tx) { return emit(tx, text(e.key), text(e.data)); };
+  plays.observe = [&](const gantry_event* e) {
+    const std::lock_guard lock(mutex);
+    if (e == nullptr) {
+      ++gaps;
+    } else {
+      seen += text(e->data) + " ";
+    }
+  };
+  bench b(plays);
+  runtime::observers watching(*b.plugin, *b.events, *b.lanes);
+  ASSERT_TRUE(watching.open());
+  const auto saw = [&](const std::string& what) {
+    return [&, what] {
+      watching.tick();
+      const std::lock_guard lock(mutex);
+      return seen == what;
+    };
+  };
+  b.publish("k", "1");
+  b.until(saw("1 "));
+  b.publish("k", "2");
+  b.settle();
+  b.until(saw("1 2 "));
+  b.events->cut();
+  // Whoever looks now is refused.
+  watching.available({b.topic("out"), 0});
+  watching.available({b.topic("out"), 1});
+  b.write([](gantry_tx&) { return GANTRY_OK; });
+  b.events->heal();
+  b.publish("k", "3");
+  b.passing_until(saw("1 2 3 "));
+  EXPECT_EQ(gaps, 0);
+  watching.close();
+}
+
+}  // namespace
+}  // namespace gantry::testing
