@@ -1,4 +1,4 @@
-"""The shop in one host of its own: topology, start, kill, stop, questions over HTTP."""
+"""The shop in one host of its own: topology, start, kill, stop, questions over HTTP and to its SQLite files."""
 
 import http.client
 import json
@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -17,6 +18,7 @@ TOPICS = {"catalog-events": 3, "inventory-commands": 2, "inventory-events": 2, "
           "notification-events": 1}
 SERVICES = ["catalog", "inventory", "order", "payment", "shipping", "notification"]
 DEMO_STOCK = 100_000
+PATIENCE = 120  # seconds until something counts as hung
 
 
 class Stopped(Exception):
@@ -35,20 +37,20 @@ def free_port():
                 continue
 
 
-def _topology(folder, port, plugins, catalog, config, mail):
+def write_topology(folder, places, plugins, catalog, config, mail):
+    """`places`: the lines of bus, stores and hosts, which differ; `config`: more of it, by service."""
     settings = {
-        "catalog": {"demo": True, "demo_file": catalog},
+        "catalog": {"demo": True, "demo_file": os.path.abspath(catalog)},
         "inventory": {"demo": True, "demo_stock": DEMO_STOCK},
         "notification": {"eml_directory": mail},
     }
     for service, more in config.items():
         settings.setdefault(service, {}).update(more)
-    lines = ["version: 1", "name: shop", "bus: { driver: local, path: data/bus, sync: 5ms }",
-             "stores:", "  default: { driver: sqlite, path: data/{plugin}.db, durability: power }", "topics:"]
+    lines = ["version: 1", "name: shop", *places.lines, "topics:"]
     lines += [f"  {name}: {{ partitions: {count} }}" for name, count in TOPICS.items()]
-    lines += ["hosts:", f"  main: {{ http: 127.0.0.1:{port} }}", f"plugin_path: [{json.dumps(plugins)}]", "plugins:"]
+    lines += [f"plugin_path: [{json.dumps(os.path.abspath(plugins))}]", "plugins:"]
     # JSON is YAML too.
-    lines += [f"  {service}: {{ hosts: [main], config: {json.dumps(settings.get(service, {}))} }}"
+    lines += [f"  {service}: {{ hosts: {json.dumps(places.hosts)}, config: {json.dumps(settings.get(service, {}))} }}"
               for service in SERVICES]
     path = os.path.join(folder, "topology.yaml")
     with open(path, "w") as file:
@@ -56,56 +58,48 @@ def _topology(folder, port, plugins, catalog, config, mail):
     return path
 
 
-class Host:
-    def __init__(self, args, config=None, preload=None):
-        self.folder = tempfile.mkdtemp(prefix="gantry-chaos-")
-        self.data = os.path.join(self.folder, "data")
-        self.side = os.path.join(self.folder, "side")
-        self.mail = os.path.join(self.folder, "mail")
-        self.log = os.path.join(self.folder, "host.log")
-        os.mkdir(self.data)
-        os.mkdir(self.side)
-        self.port = free_port()
-        self.binary = os.path.abspath(args.gantry)
-        self.preload = preload
+class Places:
+    def __init__(self, lines, hosts):
+        self.lines, self.hosts = lines, hosts
+
+
+class HostProcess:
+    """One host of a topology. The folder outlives restarts."""
+
+    def __init__(self, binary, folder, topology, port, name="main"):
+        self.binary, self.folder, self.topology, self.port, self.name = binary, folder, topology, port, name
+        self.log = os.path.join(folder, f"{name}.log")
         self.starts = 0
         self.process = None
-        self.topology = _topology(self.folder, self.port, os.path.abspath(args.plugins),
-                                  os.path.abspath(args.catalog), config or {}, self.mail)
 
-    @property
-    def power_log(self):
-        return os.path.join(self.side, f"log.{self.starts}")
-
-    def database(self, service):
-        return os.path.join(self.data, service + ".db")
-
-    def start(self):
+    def start(self, env=None):
         self.starts += 1
-        env = dict(os.environ)
-        if self.preload:
-            env.update(LD_PRELOAD=self.preload, GANTRY_POWER_CUT_DIR=self.data, GANTRY_POWER_CUT_LOG=self.power_log)
         with open(self.log, "ab") as log:
             log.write(f"--- start {self.starts}\n".encode())
             log.flush()
-            self.process = subprocess.Popen([self.binary, "run", "-t", self.topology], cwd=self.folder, env=env,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary, "run", "-t", self.topology, "--host", self.name],
+                                            cwd=self.folder, env=env, stdout=log, stderr=log)
 
     def check_alive(self):
         if self.process.poll() is not None:
-            raise Stopped(f"the host ended by itself with {self.process.returncode} at start {self.starts}:\n"
+            raise Stopped(f"host {self.name} ended by itself with {self.process.returncode} at start {self.starts}:\n"
                           f"{self.tail()}")
 
+    def is_ready(self):
+        try:
+            status, text = self.get("/health/ready")
+            names = {check["name"] for check in json.loads(text)["checks"]}
+            return status == 200 and names.issuperset(SERVICES)
+        except OSError:
+            return False
+
     def wait_ready(self):
-        while True:
+        begun = time.monotonic()
+        while not self.is_ready():
             self.check_alive()
-            try:
-                status, text = self.get("/health/ready")
-                names = {check["name"] for check in json.loads(text)["checks"]}
-                if status == 200 and names.issuperset(SERVICES):
-                    return
-            except OSError:
-                pass
+            if time.monotonic() - begun > PATIENCE:
+                raise Stopped(f"host {self.name} is not ready after {PATIENCE} s: {self.get('/health/ready')}\n"
+                              f"{self.tail()}")
             time.sleep(0.02)
 
     def kill(self):
@@ -118,14 +112,10 @@ class Host:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=120)
 
-    def close(self, keep):
+    def end(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        if keep:
-            print(f"kept for a look: {self.folder}", flush=True)
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
     def tail(self, lines=25):
         with open(self.log, errors="replace") as file:
@@ -160,3 +150,58 @@ class Host:
                 raise RuntimeError(f"/metrics has no {name}:\n{text[:2000]}")
             sums[name] = sum(float(v) for v in values)
         return sums
+
+
+class Host(HostProcess):
+    """The only host, with a local bus and SQLite files of its own."""
+
+    def __init__(self, args, config=None, preload=None):
+        folder = tempfile.mkdtemp(prefix="gantry-chaos-")
+        self.data = os.path.join(folder, "data")
+        self.side = os.path.join(folder, "side")
+        self.mail = os.path.join(folder, "mail")
+        os.mkdir(self.data)
+        os.mkdir(self.side)
+        port = free_port()
+        places = Places(["bus: { driver: local, path: data/bus, sync: 5ms }",
+                         "stores:", "  default: { driver: sqlite, path: data/{plugin}.db, durability: power }",
+                         "hosts:", f"  main: {{ http: 127.0.0.1:{port} }}"], ["main"])
+        topology = write_topology(folder, places, args.plugins, args.catalog, config or {}, self.mail)
+        super().__init__(os.path.abspath(args.gantry), folder, topology, port)
+        self.preload = preload
+        self.ports = [port]
+
+    @property
+    def power_log(self):
+        return os.path.join(self.side, f"log.{self.starts}")
+
+    def database(self, service):
+        return os.path.join(self.data, service + ".db")
+
+    def start(self):
+        env = dict(os.environ)
+        if self.preload:
+            log = os.path.join(self.side, f"log.{self.starts + 1}")
+            env.update(LD_PRELOAD=self.preload, GANTRY_POWER_CUT_DIR=self.data, GANTRY_POWER_CUT_LOG=log)
+        super().start(env)
+
+    def read(self, service, sql):
+        """Rows of a plugin's store, beside the host."""
+        database = sqlite3.connect(f"file:{self.database(service)}?mode=ro", uri=True, timeout=30)
+        database.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in database.execute(sql)]
+        finally:
+            database.close()
+
+    def damage(self, service):
+        """What is wrong with the store itself."""
+        check = self.read(service, "PRAGMA integrity_check")
+        return [] if check == [{"integrity_check": "ok"}] else check[:5]
+
+    def close(self, keep):
+        self.end()
+        if keep:
+            print(f"kept for a look: {self.folder}", flush=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -15,14 +15,16 @@ SCARCE_STOCK = 20
 
 
 class Load:
-    def __init__(self, port, seed, threads, pause):
-        self.port = port
+    def __init__(self, ports, seed, threads, pause):
+        self.ports = ports                # of the hosts; whoever gets no answer tries another one
         self.pause = pause                # seconds between two orders of one customer
         self.accepted = {}                # idempotency key -> order id of the first 201
         self.cancelled = set()            # orders whose cancellation was accepted
         self.trouble = []                 # what must not happen
         self.repeats = 0                  # answers that were asked for again after the first
         self.unanswered = 0               # requests without an answer
+        self.refused = 0                  # answers 503
+        self.unhelpful = 0                # of those, without Retry-After
         self.lock = threading.Lock()
         self.ending = threading.Event()
         self.threads = [threading.Thread(target=self.customer, args=(random.Random(f"{seed}/{n}"),), daemon=True)
@@ -39,7 +41,7 @@ class Load:
             thread.join()
 
     def customer(self, rng):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", rng.choice(self.ports), timeout=30)
         try:
             while not self.ending.is_set():
                 order_id = self.place(connection, rng)
@@ -65,16 +67,25 @@ class Load:
                 reply = connection.getresponse()
                 text = reply.read().decode()
             except (OSError, http.client.HTTPException):
-                connection.close()
+                self.turn_elsewhere(connection)
                 with self.lock:
                     self.unanswered += 1
                 time.sleep(0.05)
                 continue
             starting = reply.status == 404 and "/problems/no-route" in text
             if reply.status == 503 or starting or (reply.status == 409 and "idempotency-key-in-use" in text):
+                if reply.status == 503:
+                    with self.lock:
+                        self.refused += 1
+                        self.unhelpful += reply.getheader("retry-after") is None
+                    self.turn_elsewhere(connection)
                 time.sleep(0.02)
                 continue
             return reply.status, text
+
+    def turn_elsewhere(self, connection):
+        connection.close()
+        connection.port = random.choice(self.ports)
 
     def place(self, connection, rng):
         key = str(uuid.UUID(int=rng.getrandbits(128), version=4))
