@@ -10,8 +10,12 @@ packages=(
 )
 # What the tests need beside that.
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang python3 openssl)
-test_packages+=(postgresql-15 maven openjdk-17-jre-headless kcat)  # the servers that tests start
-[ "${1:-}" = "--tests" ] && packages+=("${test_packages[@]}")
+# A broker and a database on this machine, for topologies that need them and for tests.
+server_packages=(postgresql-15 maven openjdk-17-jre-headless kcat)
+case ${1:-} in
+  --tests) packages+=("${test_packages[@]}" "${server_packages[@]}") ;;
+  --servers) packages+=("${server_packages[@]}") ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
