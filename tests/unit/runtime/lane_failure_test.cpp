@@ -353,6 +353,12 @@ TEST(lane_failure, timers_stand_still_during_an_outage_and_count_from_the_acknow
   b.time.pass(5'000'000);  // the relay's pause after its failures; the timer does not count yet
   b.until([&] { return b.lane().idle(); });
   look();
+  b.time.pass(59'000'000);  // who is to answer was away as well: as long again as the outage, but at most a minute
+  look();
+  look();
+  EXPECT_EQ(fired, 0);
+  b.time.pass(1'000'000);
+  look();
   b.time.pass(9'000'000);
   look();
   look();
