@@ -55,6 +55,7 @@ class relay final : public bus::producer_events {
 
   // From here on another host's relay leads: this one sends nothing. recover() makes it lead.
   void follow();
+  bool follows() const { return follows_; }
   // Looks for rows of other hosts at the next catch_up().
   void look();
   // Whether rows were committed here and may still be in the store; asked while it follows.

@@ -145,7 +145,7 @@ bool dispatcher::request_work::prepare(gantry_request& request) {
     std::int64_t ms = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
     if (code == std::errc{} && end == text.data() + text.size() && ms >= 0)
-      timeout_us = std::min(timeout_us, ms * 1000);
+      timeout_us = ms > timeout_us / 1000 ? timeout_us : ms * 1000;
   }
   context_.deadline_us = begun_us_ + timeout_us;
   if (clock_.steady_us() >= context_.deadline_us) {

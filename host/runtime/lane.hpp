@@ -184,7 +184,8 @@ class lane final : public task, public bus::consumer_events {
   void carry_outbox(std::int64_t now);
   void recover_relay(std::uint64_t highest);
   void delete_acknowledged();
-  void restore_timers();
+  void take_over();
+  bool restore_timers();
   void hold_timers();
   bool others_reached(std::size_t i);
   bool read_others_positions();
@@ -281,6 +282,8 @@ class lane final : public task, public bus::consumer_events {
   std::int64_t frozen_since_us_ = 0;
   std::int64_t frozen_total_us_ = 0;
   std::int64_t well_since_us_ = 0;  // bus and store are back, and timers still stand; 0: not so
+  bool jobs_left_ = false;    // of a host that has left, and not taken over yet
+  bool timers_left_ = false;  // likewise
   bool store_away_ = false;  // a shared store that does not answer: its timers stand still
 
   std::int64_t next_claim_us_ = INT64_MAX;

@@ -149,8 +149,9 @@ lane::attempt_end lane::attempt(failure& what) {
     what.text = s.error_text();
     what.status = status;
     s.rollback();
-    if (worth_a_rerun(status)) return attempt_end::rerun;
-    return status == GANTRY_UNAVAILABLE ? attempt_end::refused : attempt_end::broken;
+    if (status == GANTRY_UNAVAILABLE) return attempt_end::refused;
+    // FAILED alone says that the store can't go on. Anything else is the doing of one event or write: it is found and blamed.
+    return status == GANTRY_FAILED ? attempt_end::broken : attempt_end::rerun;
   };
   if (const auto status = s.begin(); status != GANTRY_OK)
     // Somebody else holds the store's lock, and longer than the driver waits.

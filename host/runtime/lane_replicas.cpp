@@ -159,6 +159,8 @@ void lane::look_around(std::int64_t now) {
                             {{"plugin", owner_.id()}, {"host", presence_->host()}});
     led ? relay_->follow() : recover_relay(relay_->highest());
   }
+  // Others that have left since may have left rows behind.
+  if (presence_->leads()) relay_->look();
   if (parking_.count() != 0) {
     // Another host may have taken events out.
     const auto before = parking_.count();
@@ -169,12 +171,20 @@ void lane::look_around(std::int64_t now) {
     }
     if (parking_.count() < before) resume();
   }
-  if (!heard->somebody_left) return;
-  if (owner_.jobs)
+  if (heard->somebody_left) jobs_left_ = timers_left_ = true;
+  take_over();
+}
+
+// What fails is tried again in the next round: nobody tells a second time that a host has left.
+void lane::take_over() {
+  if (jobs_left_ && owner_.jobs) {
     if (const auto done = owner_.jobs->recover(*session_, true); !done)
-      log_warn("Jobs of a host that has left could not be taken over.",
+      log_warn("Jobs of a host that has left could not be taken over yet.",
                {{"plugin", owner_.id()}, {"reason", done.failure().text}});
-  restore_timers();
+    else
+      jobs_left_ = false;
+  }
+  if (timers_left_) timers_left_ = !restore_timers();
 }
 
 void lane::recover_relay(std::uint64_t highest) {
@@ -187,7 +197,11 @@ void lane::recover_relay(std::uint64_t highest) {
 
 void lane::carry_outbox(std::int64_t now) {
   if (presence_->leads()) {
-    if (relay_->wants_recovery()) recover_relay(0);
+    // One that leads and still follows could not read the outbox when it began to lead.
+    if (relay_->follows())
+      recover_relay(relay_->highest());
+    else if (relay_->wants_recovery())
+      recover_relay(0);
     if (!presence_->alone() && now >= next_outbox_us_) {
       next_outbox_us_ = now + outbox_look_us;
       relay_->look();
@@ -222,17 +236,22 @@ void lane::delete_acknowledged() {
   if (s.commit() == GANTRY_OK) deleted_through_ = through;
 }
 
-void lane::restore_timers() {
-  if (owner_.state() != phase::running || session_->begin_read() != GANTRY_OK) return;
+bool lane::restore_timers() {
+  if (owner_.state() != phase::running || session_->begin_read() != GANTRY_OK) return false;
   const auto restored = owner_.restore_timers(*session_);
   session_->end_read();
-  if (!restored) log_warn("Timers of a host that has left could not be restored.",
-                          {{"plugin", owner_.id()}, {"reason", restored.failure().text}});
+  if (!restored) {
+    log_warn("Timers of a host that has left could not be restored yet.",
+             {{"plugin", owner_.id()}, {"reason", restored.failure().text}});
+    owner_.restored_timers.clear();
+    return false;
+  }
   // Those that this host has armed itself run already.
   for (auto& t : owner_.restored_timers)
     if (!wheel_.has(t.kind, t.key)) wheel_.arm_after(UINT64_MAX, t.kind, t.key, t.delay_us);
   owner_.restored_timers.clear();
   hold_timers();
+  return true;
 }
 
 // No timer fires until what is on the plugin's topics now has been handled, by whichever host.

@@ -60,6 +60,7 @@ void lane::note_caught_up() {
     }
     if (!f.held() ? !others_reached(i) : f.next() < starting_ends_[i] && f.lag() != 0 && f.halted.empty()) return;
   }
+  if (!bus_.health()) return;  // a bus that went away meanwhile knows of no lag
   caught_up_ = true;
   timers_wait_ = false;
   // Those that restore() asked for. The others' tickets are below this one, and all but a few are acknowledged.

@@ -13,17 +13,23 @@ std::string parking::name_of(std::string_view topic, std::string_view key) {
 }
 
 result<void> parking::load(store::session& session) {
-  keys_.clear();
-  count_ = 0;
+  const auto failed = [&] { return error{errc::io, "reading parked events: " + std::string(session.error_text())}; };
+  // What was known stays until all is read: a key that were forgotten would let its events overtake.
+  decltype(keys_) keys;
+  std::uint64_t count = 0;
   store::cursor* rows = nullptr;
   if (session.query("SELECT topic, key, count(*) FROM gantry_parked GROUP BY topic, key", {}, &rows) != GANTRY_OK)
-    return error{errc::io, "reading parked events: " + std::string(session.error_text())};
-  while (rows->next() == GANTRY_OK) {
+    return failed();
+  gantry_status got = GANTRY_OK;
+  while ((got = rows->next()) == GANTRY_OK) {
     const auto n = static_cast<std::uint64_t>(integer_at(*rows, 2));
-    keys_[name_of(text_at(*rows, 0), text_at(*rows, 1))] = n;
-    count_ += n;
+    keys[name_of(text_at(*rows, 0), text_at(*rows, 1))] = n;
+    count += n;
   }
   rows->close();
+  if (got != GANTRY_DONE) return failed();
+  keys_.swap(keys);
+  count_ = count;
   return {};
 }
 

@@ -86,10 +86,23 @@ std::unique_ptr<work> request_pool::next() {
   return queue_.empty() ? nullptr : take(queue_);
 }
 
+// A worker that was told to come for one plugin's call may have taken another's: then that plugin's own must come.
+void request_pool::cover() {
+  if (calls_ == 0 || queue_.size() + calls_ <= idle_) return;
+  for (auto& [plugin, one] : reserves_) {
+    if (one.calls.empty()) continue;
+    if (one.idle != 0)
+      one.wake.notify_one();
+    else if (one.threads < reserved_workers && !stopping_)
+      start_reserved(one);
+  }
+}
+
 void request_pool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
     auto now = next();
+    if (now != nullptr) cover();
     if (now == nullptr) {
       if (stopping_) return;
       ++idle_;

@@ -62,6 +62,7 @@ class request_pool {
   bool push(std::unique_ptr<work>& w, bool bounded);
   reserve& reserve_of(std::string_view plugin);
   void start_reserved(reserve& of);
+  void cover();
   std::unique_ptr<work> next_call();
   std::unique_ptr<work> next();
   static std::unique_ptr<work> take(std::deque<std::unique_ptr<work>>& from);

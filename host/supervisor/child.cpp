@@ -20,6 +20,8 @@ constexpr int cannot_run = 127;
   sigset_t none;
   sigemptyset(&none);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(cannot_run);
+  // A terminal's Ctrl-C is for the parent, which ends its hosts in order.
+  if (setpgid(0, 0) != 0) _exit(cannot_run);
   if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(cannot_run);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   execv(arguments[0], arguments);

@@ -98,7 +98,8 @@ class charge {
     if (!life_) return;
     std::array<char, 16 * 1024> buffer;
     std::string complete;
-    for (;;) {
+    // More than a pipe holds, and no more: one that never stops talking must not keep the others waiting.
+    for (int times = 0; times < 16; ++times) {
       const auto got = read(life_->output(), buffer.data(), buffer.size());
       silent_ = got == 0;
       if (got <= 0) break;
@@ -118,6 +119,7 @@ class charge {
     signal(SIGTERM);
   }
 
+  bool asked() const noexcept { return asked_; }
   bool over() const noexcept { return !life_ && !due_us_; }
   bool bad() const noexcept { return bad_; }
   bool ends_last() const noexcept { return what_.ends_last; }
@@ -199,14 +201,17 @@ class watch_over {
     const bool others =
         std::any_of(all_.begin(), all_.end(), [](const auto& one) { return !one->ends_last() && !one->over(); });
     if (!stopping() || others) return;
-    for (const auto& one : all_)
-      if (one->ends_last()) one->end();
+    for (const auto& one : all_) {
+      if (!one->ends_last() || one->asked()) continue;
+      one->end();
+      kill_at_us_ = system_clock().steady_us() + std::chrono::microseconds(what_.patience).count();
+    }
   }
 
   void kill_late(std::int64_t now_us) {
     if (!stopping() || now_us < *kill_at_us_) return;
     for (const auto& one : all_) {
-      if (one->over()) continue;
+      if (one->over() || !one->asked()) continue;  // one that ends last has not been asked while others are there
       log_error("A host does not end and is killed.", {{"host", one->name()}});
       one->signal(SIGKILL);
     }

@@ -15,7 +15,7 @@ import urllib.parse
 from shop_host import Host, HostProcess, Places, TOPICS, free_port, write_topology
 from tcp_proxy import Proxy
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "servers"
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "servers"
 # Short, so that a partition whose host is gone is given away within a test.
 SESSION_SECONDS = 6
 PROPERTIES = {"session.timeout.ms": SESSION_SECONDS * 1000, "heartbeat.interval.ms": 1000,
@@ -128,6 +128,9 @@ def port_of(place):
     return int(re.search(r":(\d+)(?:/|$)", place).group(1))
 
 
+SERVICES = ("catalog", "order", "inventory", "payment", "shipping", "notification")
+
+
 class ServerShop:
     """Hosts on one pair of servers. What `Host` is to one host, for the load and for the audit."""
 
@@ -191,7 +194,20 @@ class ServerShop:
         for host in self.up():
             for name, value in host.gauges().items():
                 sums[name] = sums.get(name, 0) + value
+        # A host counts what waits in its own partitions; one that nobody has at the moment is in no host's sum.
+        sums["unread"] = self.unread()
         return sums
+
+    def unread(self):
+        """How many records lie behind the positions of all plugins."""
+        positions = [(row["topic"], row["part"], row["next"]) for service in SERVICES
+                     for row in self.read(service, "SELECT topic, part, next FROM gantry_position")]
+        places = sorted({(topic, part) for topic, part, _ in positions})
+        asked = [word for topic, part in places for word in ("-t", f"{topic}:{part}:-1")]
+        out = subprocess.run(["kcat", "-b", self.servers.brokers, "-Q", *asked], check=True, capture_output=True, text=True)
+        ends = {(topic, int(part)): int(end)
+                for topic, part, end in re.findall(r"^(\S+) \[(\d+)\] offset (-?\d+)$", out.stdout, re.M)}
+        return sum(max(0, ends[topic, part] - reached) for topic, part, reached in positions)
 
     def stop(self):
         """Zero when each host has ended well."""

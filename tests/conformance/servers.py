@@ -1,10 +1,11 @@
 """The real servers that a column needs, as deploy/servers starts them."""
 
+import json
 import os
 import subprocess
 
 import kafka_wire
-from checks import PATIENCE, check
+from checks import PATIENCE, check, until
 from shared import ROOT
 from shop import variable
 
@@ -38,7 +39,11 @@ class Servers:
 
     def forget_topics(self, topics):
         """The next world of this column begins with empty ones."""
-        kafka_wire.delete_topics(self.brokers, [name + end for name in topics for end in ("", ".dlq")])
+        names = {name + end for name in topics for end in ("", ".dlq")}
+        kafka_wire.delete_topics(self.brokers, sorted(names))
+        # The controller has noted it; what hosts ask is the broker.
+        until("the broker knows no more of them", lambda: not names & {
+            t["topic"] for t in json.loads(self.kcat("-L", "-J"))["topics"]})
 
     def remove(self):
         for kind in self.kinds:

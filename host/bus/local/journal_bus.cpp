@@ -214,7 +214,7 @@ class journal_consumer final : public consumer, private group_member {
   const std::string group_;
   consumer_events& events_;                    // of assignments; the listener's are for new records
   std::map<partition_id, membership> places_;  // doesn't change but for `ours`
-  bool joining_ = true;                        // under the table's turn
+  std::atomic<bool> joining_ = true;  // another member that leaves may read it
   std::shared_ptr<listener> listener_;
 };
 

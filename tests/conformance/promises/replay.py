@@ -108,6 +108,6 @@ def a_position_below_the_log_stops_the_lane(make):
         for host in hosts:
             host.start()
         until("readiness says why", lambda: any(
-            r.status == 503 and b"conf-sink" in r.body and b"start" in r.body
+            r.status == 503 and b"conf-sink" in r.body and b"below the start" in r.body
             for r in (h.ask("GET", "/health/ready", timeout=5) for h in w.hosts_of("conf-sink"))))
         equal([e["n"] for e in w.handled("below")], [0], "events that were handled behind the gap")
