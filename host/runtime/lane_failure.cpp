@@ -15,6 +15,7 @@ constexpr std::int64_t longest_pause_us = 30'000'000;
 // Of a single event or write, before it is to blame. Hosts that share a store get in each other's way now and then.
 constexpr std::size_t reruns_alone = 3;
 constexpr std::size_t reruns_among_hosts = 20;
+constexpr std::int64_t contention_pause_us = 500'000;
 
 using observability::log_error;
 using observability::log_warn;
@@ -47,6 +48,12 @@ bool lane::halve(const failure& what, std::size_t reruns) {
     return true;
   }
   if (again) return true;
+  if (presence_ && (what.status == GANTRY_RETRY || what.status == GANTRY_CONFLICT)) {
+    // Another host's transaction is in the way, perhaps of one that stands still: not this event's doing.
+    taken_[0].from->blocked_until_us = clock_.steady_us() + contention_pause_us;
+    taken_.clear();
+    return false;
+  }
   failure alone = what;
   alone.at = 0;
   blame(alone);
