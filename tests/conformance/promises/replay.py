@@ -15,12 +15,13 @@ def replay_rebuilds_the_same_rows(make):
     rows = lambda: [tuple(e[c] for c in stable) for e in w.handled("") if e["topic"] == "conf-events"]
     with w:
         for i in range(4):
-            w.act({"emit": [event(f"rebuild-{k}", type="Echo" if k == 2 else "Recorded", n=i) for k in range(6)]})
+            w.act({"emit": [event(f"rebuild-{k}", type="Echo" if (i, k) == (0, 2) else "Recorded", n=i) for k in range(6)]})
         w.await_handled("rebuild-", 24)
-        until("the answers are there", lambda: len(w.events("conf-answers")) == 4)
-        until("the job is done", lambda: w.get("conf-sink", "/sink/echoes/rebuild-2")["done"] >= 1)
+        # One alone: of several jobs with one key, a later one may take the place of an earlier one.
+        until("the answer is there", lambda: len(w.events("conf-answers")) == 1)
+        until("the job is done", lambda: w.get("conf-sink", "/sink/echoes/rebuild-2")["done"] == 1)
         until("nothing lags", lambda: w.metric("gantry_consumer_lag") == 0)
-        before, done = rows(), w.get("conf-sink", "/sink/echoes/rebuild-2")["done"]
+        before = rows()
         w.cli("replay", "conf-sink", "conf-events", "--from", "earliest", host=w.column.placed("conf-sink")[0])
         until("the rows are back", lambda: len(rows()) == len(before))
         equal(rows(), before, "rows after the replay")
@@ -28,10 +29,10 @@ def replay_rebuilds_the_same_rows(make):
         w.emit("rebuild-2", type="Echo", n=9)
         events = w.await_handled("rebuild-", 25)
         equal([e["replayed"] for e in events if e["n"] == 9], [0], "an event behind the replay's end")
-        until("the answer to the later one is there", lambda: len(w.events("conf-answers")) >= 5)
-        until("the later job is done", lambda: w.get("conf-sink", "/sink/echoes/rebuild-2")["done"] >= done + 1)
-        equal(len(w.events("conf-answers")), 5, "answers: a replay emits nothing")
-        equal(w.get("conf-sink", "/sink/echoes/rebuild-2")["done"], done + 1, "jobs: a replay schedules nothing")
+        until("the answer to the later one is there", lambda: len(w.events("conf-answers")) >= 2)
+        until("the later job is done", lambda: w.get("conf-sink", "/sink/echoes/rebuild-2")["done"] >= 2)
+        equal(len(w.events("conf-answers")), 2, "answers: a replay emits nothing")
+        equal(w.get("conf-sink", "/sink/echoes/rebuild-2")["done"], 2, "jobs: a replay schedules nothing")
 
 
 @promise()
