@@ -194,12 +194,11 @@ class ServerShop:
         for host in self.up():
             for name, value in host.gauges().items():
                 sums[name] = sums.get(name, 0) + value
-        # A host counts what waits in its own partitions; one that nobody has at the moment is in no host's sum.
-        sums["unread"] = self.unread()
         return sums
 
     def unread(self):
-        """How many records lie behind the positions of all plugins."""
+        """How many records lie behind the positions of all plugins. A host's own gauge counts what waits in its partitions:
+        one that nobody has at the moment is in no host's sum."""
         positions = [(row["topic"], row["part"], row["next"]) for service in SERVICES
                      for row in self.read(service, "SELECT topic, part, next FROM gantry_position")]
         places = sorted({(topic, part) for topic, part, _ in positions})

@@ -25,6 +25,8 @@ def wait_for_rest(host, patience=90, at_most=300):
     while True:
         host.check_alive()
         state = host.gauges()
+        if hasattr(host, "unread"):
+            state["unread"] = host.unread()
         open_orders = read(host, "order", "SELECT order_id, status, version, saga FROM orders"
                                           " WHERE status NOT IN ('Confirmed', 'Cancelled') ORDER BY order_id")
         # The saga of a cancelled order goes on when money comes late.
