@@ -204,6 +204,8 @@ class lane final : public task, public bus::consumer_events {
   attempt_end attempt(failure& what);
   gantry_status drop_seen_ids();
   gantry_status run_events(failure& what);
+  gantry_status handle_with(const subscription& s, gantry_tx& tx, const bus::record& r, std::string_view topic,
+                            std::uint32_t partition, bool replayed);
   gantry_status run_event(taken& t, bool fresh, failure& what);
   std::size_t run_set(std::size_t from, failure& what);
   gantry_status run_writes();
@@ -219,8 +221,6 @@ class lane final : public task, public bus::consumer_events {
   void maintain();
   void break_down(std::string_view why);
   const subscription* find_handler(const bus::record& r, std::string_view topic) const;
-  void fill_event(gantry_event& out, const bus::record& r, std::string_view topic, std::uint32_t partition,
-                  bool replayed) const;
   gantry_status park(taken& t, std::string_view text, std::uint32_t attempts);
   result<bus::topic_id> find_topic(std::string_view name) const;
   void note_caught_up();

@@ -7,6 +7,7 @@
 #include "observability/log.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/text.hpp"
+#include "runtime/values.hpp"
 #include "runtime/watch.hpp"
 
 namespace gantry::runtime {
@@ -24,47 +25,29 @@ const subscription* lane::find_handler(const bus::record& r, std::string_view to
   return nullptr;
 }
 
-void lane::fill_event(gantry_event& out, const bus::record& r, std::string_view topic, std::uint32_t partition,
-                      bool replayed) const {
-  out.struct_size = sizeof out;
-  out.flags = replayed ? std::uint32_t{GANTRY_EVENT_REPLAYED} : 0U;
-  out.topic = str(topic);
-  out.partition = partition;
-  out.version = r.version;
-  out.offset = r.offset;
-  out.sequence = r.sequence;
-  out.occurred_at_us = r.time_us;
-  out.id = str(r.id);
-  out.type = str(r.type);
-  out.key = str(r.key);
-  out.source = str(r.source);
-  out.correlation_id = str(r.correlation_id);
-  out.causation_id = str(r.causation_id);
-  out.traceparent = str(r.traceparent);
-  out.body = str(r.document);
-  out.data = str(r.data);
-}
-
 gantry_status lane::handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,
                            bool replayed) {
   const auto* s = find_handler(r, topic);
-  if (s == nullptr) return GANTRY_OK;
-  if (r.version < s->min_version || r.version > s->max_version)
+  return s == nullptr ? GANTRY_OK : handle_with(*s, tx, r, topic, partition, replayed);
+}
+
+gantry_status lane::handle_with(const subscription& s, gantry_tx& tx, const bus::record& r, std::string_view topic,
+                                std::uint32_t partition, bool replayed) {
+  if (r.version < s.min_version || r.version > s.max_version)
     return fail(GANTRY_REJECT, "schema version " + std::to_string(r.version) + " of " + std::string(r.type) + ", " +
-                                   owner_.id() + " reads " + std::to_string(s->min_version) + " to " +
-                                   std::to_string(s->max_version));
-  gantry_event event{};
-  fill_event(event, r, topic, partition, replayed);
+                                   owner_.id() + " reads " + std::to_string(s.min_version) + " to " +
+                                   std::to_string(s.max_version));
+  const auto event = event_of(r, topic, partition, replayed);
   tx.why = {r.correlation_id, r.id, r.traceparent};
   tx.suppressed = replayed;
   tx.usable = true;
   const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, topic});
   const transaction_mark mark;
-  const watched_work watched(owner_, work_kind::event, s->type, r.id);
+  const watched_work watched(owner_, work_kind::event, s.type, r.id);
   fail(GANTRY_OK, {});
   std::size_t failed = 0;
   const auto status = owner_.guarded(
-      [&] { return s->on_event != nullptr ? s->on_event(s->user, &event, &tx) : s->on_batch(s->user, &event, 1, &tx, &failed); },
+      [&] { return s.on_event != nullptr ? s.on_event(s.user, &event, &tx) : s.on_batch(s.user, &event, 1, &tx, &failed); },
       "event handler");
   tx.db.close_cursors();
   tx.usable = false;
@@ -83,7 +66,8 @@ gantry_status lane::run_event(taken& t, bool fresh, failure& what) {
     return parked;
   }
   const auto begun = clock_.steady_us();
-  const auto status = handle(tx_, *t.event, f.topic, f.where.partition, f.replaying(*t.event));
+  const auto status =
+      handle_with(*t.handler, tx_, *t.event, f.topic, f.where.partition, f.replaying(*t.event));
   if (t.handler->latency != nullptr) t.handler->latency->observe_ns((clock_.steady_us() - begun) * 1000);
   if (status == GANTRY_OK) return status;
   what.status = status;
@@ -100,9 +84,7 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
   while (to < taken_.size() && taken_[to].from == first.from && taken_[to].handler == first.handler && fresh_[to] &&
          first.from->replaying(*taken_[to].event) == replayed &&
          !(options_.poison == poison_policy::park_key && parking_.has(first.from->topic, taken_[to].event->key))) {
-    event_set_.emplace_back();
-    fill_event(event_set_.back(), *taken_[to].event, first.from->topic, first.from->where.partition,
-               first.from->replaying(*taken_[to].event));
+    event_set_.push_back(event_of(*taken_[to].event, first.from->topic, first.from->where.partition, replayed));
     if (taken_[to].event->version < first.handler->min_version ||
         taken_[to].event->version > first.handler->max_version) {
       what = {to, GANTRY_REJECT, "schema version " + std::to_string(taken_[to].event->version) + " is not read here",

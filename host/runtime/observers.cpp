@@ -4,7 +4,7 @@
 
 #include "observability/log.hpp"
 #include "runtime/instance.hpp"
-#include "runtime/text.hpp"
+#include "runtime/values.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -111,23 +111,7 @@ void observers::show(const place& p, const bus::record& r) {
   for (const auto& s : owner_.declared.subscriptions) {
     if (s.observe == nullptr || s.type != r.type || s.topic != p.topic || r.version < s.min_version || r.version > s.max_version)
       continue;
-    gantry_event e{};
-    e.struct_size = sizeof e;
-    e.topic = str(p.topic);
-    e.partition = p.where.partition;
-    e.version = r.version;
-    e.offset = r.offset;
-    e.sequence = r.sequence;
-    e.occurred_at_us = r.time_us;
-    e.id = str(r.id);
-    e.type = str(r.type);
-    e.key = str(r.key);
-    e.source = str(r.source);
-    e.correlation_id = str(r.correlation_id);
-    e.causation_id = str(r.causation_id);
-    e.traceparent = str(r.traceparent);
-    e.body = str(r.document);
-    e.data = str(r.data);
+    const auto e = event_of(r, p.topic, p.where.partition, false);
     const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, "observe"});
     owner_.guarded(
         [&] {

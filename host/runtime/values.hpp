@@ -1,11 +1,14 @@
-// SQL parameters from the host's own types, and columns back.
+// What crosses the ABI, from the host's own types: SQL parameters, columns back, and events as handlers see them.
 // Thread: any.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "bus/record.hpp"
+#include "gantry/abi/bus.h"
 #include "gantry/abi/store.h"
+#include "runtime/text.hpp"
 #include "store/store.hpp"
 
 namespace gantry::runtime {
@@ -38,6 +41,29 @@ inline std::string_view text_at(store::cursor& row, std::size_t index) {
   gantry_value v{};
   if (row.column(index, v) != GANTRY_OK || (v.type != GANTRY_TEXT && v.type != GANTRY_BLOB)) return {};
   return {v.as.s.ptr, v.as.s.len};
+}
+
+// As long-lived as the record and the topic's name.
+inline gantry_event event_of(const bus::record& r, std::string_view topic, std::uint32_t partition, bool replayed) noexcept {
+  gantry_event out{};
+  out.struct_size = sizeof out;
+  out.flags = replayed ? std::uint32_t{GANTRY_EVENT_REPLAYED} : 0U;
+  out.topic = str(topic);
+  out.partition = partition;
+  out.version = r.version;
+  out.offset = r.offset;
+  out.sequence = r.sequence;
+  out.occurred_at_us = r.time_us;
+  out.id = str(r.id);
+  out.type = str(r.type);
+  out.key = str(r.key);
+  out.source = str(r.source);
+  out.correlation_id = str(r.correlation_id);
+  out.causation_id = str(r.causation_id);
+  out.traceparent = str(r.traceparent);
+  out.body = str(r.document);
+  out.data = str(r.data);
+  return out;
 }
 
 }  // namespace gantry::runtime
