@@ -56,7 +56,10 @@ if [ $long -eq 1 ]; then
   export GANTRY_LONG=1
   run_suite release
   run_suite asan -LE long
-  run_suite tsan -LE long
+  # librdkafka makes its threads by thrd_create, which GCC 12's ThreadSanitizer does not know: it crashes in them. What needs
+  # a broker runs in the other two builds.
+  export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
+  run_suite tsan -LE long -E '[Kk]afka|^chaos\.(servers|outbox_full|restore)|^conformance|store_copy|server_errors'
 else
   run_suite release -LE long
 fi
