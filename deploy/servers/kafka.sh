@@ -103,8 +103,10 @@ start() {
   port=$(cat "$dir/port")
   (
     cd "$dir"
-    exec setsid java "-Xmx${KAFKA_HEAP:-512m}" -XX:+UseSerialGC -XX:-UsePerfData -cp "$libraries/jars/*" kafka.Kafka \
-      "$dir/server.properties" </dev/null >>"$dir/broker.log" 2>&1 9>&-
+    exec setsid java "-Xmx${KAFKA_HEAP:-512m}" -XX:+UseSerialGC -XX:-UsePerfData \
+      -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
+      "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS" \
+      -cp "$libraries/jars/*" kafka.Kafka "$dir/server.properties" </dev/null >>"$dir/broker.log" 2>&1 9>&-
   ) &
   pid=$!
   echo "$pid" >"$dir/pid"

@@ -30,7 +30,9 @@ void answering_write::finished(bool committed_now, gantry_status status, std::st
   }
 }
 
-void answering_write::enqueue(runtime::lane& lane, std::unique_ptr<answering_write> what) {
+void answering_write::enqueue(std::shared_ptr<runtime::instance> owner, std::unique_ptr<answering_write> what) {
+  auto& lane = *owner->writer;
+  what->owner_ = std::move(owner);
   std::unique_ptr<runtime::write> w = std::move(what);
   // Beyond the bounds as well: a full outbox must not keep an operator from repairing what fills it.
   if (!lane.enqueue_always(w)) w->finished(false, GANTRY_UNAVAILABLE, "the store takes no writes");

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "http/endpoint.hpp"
+#include "runtime/instance.hpp"
 #include "runtime/lane.hpp"
 
 namespace gantry::admin {
@@ -19,8 +20,10 @@ class answering_write : public runtime::write {
   bool changes_lane() const final { return true; }
   void finished(bool committed, gantry_status status, std::string_view text) final;
 
-  // Gives the write to the lane; answers 503 when it takes none.
-  static void enqueue(runtime::lane& lane, std::unique_ptr<answering_write> what);
+  runtime::instance* of() const final { return owner_.get(); }
+
+  // Gives the write to the plugin's lane; answers 503 when it takes none.
+  static void enqueue(std::shared_ptr<runtime::instance> owner, std::unique_ptr<answering_write> what);
 
  protected:
   // Works on the transaction; anything but OK takes it back. May be called again: what it keeps must begin anew.
@@ -35,7 +38,8 @@ class answering_write : public runtime::write {
 
  private:
   http::responder out_;
-  http::reply refusal_{0, {}, {}};  // status 0: none
+  std::shared_ptr<runtime::instance> owner_;  // its code stays as long as the write
+  http::reply refusal_{0, {}, {}};            // status 0: none
 };
 
 }  // namespace gantry::admin

@@ -204,7 +204,7 @@ void replay_dead_letter(const lifecycle::plugin_set& set, const question& what, 
     return;
   }
   const auto& id = what.names[1];
-  answering_write::enqueue(*running->writer, is_number(id) ? replay_parked(*running, number(id, 0), std::move(out))
+  answering_write::enqueue(running, is_number(id) ? replay_parked(*running, number(id, 0), std::move(out))
                                                            : replay_job(*running, id, std::move(out)));
 }
 
@@ -215,7 +215,7 @@ void discard_dead_letter(const lifecycle::plugin_set& set, const question& what,
     return;
   }
   const auto& id = what.names[1];
-  answering_write::enqueue(*running->writer, is_number(id) ? discard_parked(*running, number(id, 0), std::move(out))
+  answering_write::enqueue(running, is_number(id) ? discard_parked(*running, number(id, 0), std::move(out))
                                                            : discard_job(*running, id, std::move(out)));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "admin/question.hpp"
 #include "admin/replay.hpp"
 #include "admin/sagas.hpp"
+#include "admin/scrapes.hpp"
+#include "admin/swaps.hpp"
 #include "admin/worker.hpp"
 #include "base/uri.hpp"
 #include "http/url.hpp"
@@ -24,6 +27,7 @@ namespace gantry::admin {
 namespace {
 
 constexpr std::size_t waiting_at_most = 64;
+constexpr std::chrono::milliseconds lag_at_most{1000};  // a scrape waits for the bus
 
 std::vector<std::string> tokens_of(const topology::topology& model, const std::string& host) {
   std::vector<std::string> out;
@@ -59,10 +63,11 @@ class operations::service {
       : model_(model),
         plugins_(plugins),
         bus_(bus),
-        metrics_(metrics),
         checks_(checks),
         access_(tokens_of(model, host)),
         log_(bus, plugins.topics(), stopping_),
+        scrapes_(metrics, [&plugins] { static_cast<void>(plugins.measure_lags()); }, lag_at_most),
+        swaps_(plugins, *model.state, host),
         worker_(waiting_at_most, stopping_) {}
 
   void answer(http::request&& in, http::responder&& out) {
@@ -73,7 +78,7 @@ class operations::service {
     } else if (in.method != "GET" && in.method != "HEAD") {
       out.send(not_allowed(in.method, "GET, HEAD"));
     } else if (in.target == "/metrics") {
-      out.send({200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()});
+      scrapes_.answer(std::move(out));
     } else {
       using observability::health_kind;
       auto report = checks_.report(in.target == "/health/live" ? health_kind::live : health_kind::ready);
@@ -88,7 +93,7 @@ class operations::service {
     void (*run)(service&, const question&, http::responder&&);
   };
 
-  static const std::array<route, 10> routes;
+  static const std::array<route, 12> routes;
 
   void admin(const http::request& in, http::responder&& out) {
     if (auto refusal = access_.refuse(in)) {
@@ -103,16 +108,18 @@ class operations::service {
     }
     auto asked = std::make_shared<waiting>();
     asked->what.query = std::move(*query);
-    const auto at = std::find_if(routes.begin(), routes.end(),
-                                 [&](const route& r) { return fits(r.pattern, path->segments, asked->what.names); });
-    if (at == routes.end()) {
-      out.send(http::problem(404, "no such operation: " + in.target));
-    } else if (in.method != at->method && !(in.method == "HEAD" && at->method == "GET")) {
-      out.send(not_allowed(in.method, at->method == "GET" ? "GET, HEAD" : "POST"));
-    } else {
-      asked->out = std::move(out);
-      submit(*at, asked);
+    std::string allowed;
+    for (const auto& at : routes) {
+      if (!fits(at.pattern, path->segments, asked->what.names)) continue;
+      if (in.method == at.method || (in.method == "HEAD" && at.method == "GET")) {
+        asked->out = std::move(out);
+        submit(at, asked);
+        return;
+      }
+      if (!allowed.empty()) allowed += ", ";
+      allowed += at.method == "GET" ? "GET, HEAD" : "POST";
     }
+    out.send(allowed.empty() ? http::problem(404, "no such operation: " + in.target) : not_allowed(in.method, allowed));
   }
 
   struct waiting {
@@ -139,15 +146,16 @@ class operations::service {
   const topology::topology& model_;
   lifecycle::plugin_set& plugins_;
   bus::bus& bus_;
-  observability::registry& metrics_;
   observability::health& checks_;
   const access access_;
   std::atomic<bool> stopping_{false};
   event_log log_;
+  scrapes scrapes_;
+  swaps swaps_;
   worker worker_;  // last: it uses what stands above
 };
 
-const std::array<operations::service::route, 10> operations::service::routes = {{
+const std::array<operations::service::route, 12> operations::service::routes = {{
     {"GET", "plugins", [](service& s, const question&, http::responder&& out) { out.send(plugins(s.plugins_)); }},
     {"GET", "topics",
      [](service& s, const question&, http::responder&& out) { out.send(topics(s.log_, s.plugins_, s.model_)); }},
@@ -161,6 +169,8 @@ const std::array<operations::service::route, 10> operations::service::routes = {
      [](service& s, const question& q, http::responder&& out) { replay_dead_letter(s.plugins_, q, std::move(out)); }},
     {"POST", "dlq/*/*/discard",
      [](service& s, const question& q, http::responder&& out) { discard_dead_letter(s.plugins_, q, std::move(out)); }},
+    {"GET", "swap/*", [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.progress(q)); }},
+    {"POST", "swap/*", [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.begin(q)); }},
     {"POST", "replay/*/*",
      [](service& s, const question& q,
         http::responder&& out) { replay_topic(s.plugins_, s.bus_.id(), q, std::move(out)); }},

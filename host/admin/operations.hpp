@@ -11,6 +11,8 @@
 //   GET  /admin/dlq/{plugin}/{id}                one, with its body
 //   POST /admin/dlq/{plugin}/{id}/replay         handles the parked events of that one's key again, in order
 //   POST /admin/dlq/{plugin}/{id}/discard        deletes it
+//   POST /admin/swap/{plugin}?file=&force=&probation_ms=    puts that file's code in the plugin's place
+//   GET  /admin/swap/{plugin}                    how far that is, or the last receipt
 //   POST /admin/replay/{plugin}/{topic}?from=&accept_gap=   clears the projection and reads the topic again
 //
 // /admin answers only callers on this machine, unless the topology gives it a token; then whoever presents that.

@@ -33,7 +33,7 @@ void append_counts(std::string& out, const runtime::probe& counts) {
   add("jobErrors", counts.job_errors);
 }
 
-void append_row(std::string& out, const lifecycle::plugin_row& row) {
+void append_row(std::string& out, const lifecycle::plugin_row& row, std::uint64_t lag) {
   out += '{';
   append_member(out, "id", row.id);
   append_member(out, "version", row.version);
@@ -46,7 +46,7 @@ void append_row(std::string& out, const lifecycle::plugin_row& row) {
   append_list(out, "emits", row.emits);
   append_member(out, "queue", row.counts.queue);
   append_member(out, "timers", row.counts.timers);
-  append_member(out, "lag", row.counts.lag);
+  append_member(out, "lag", lag);
   append_member(out, "parked", row.counts.parked);
   append_member(out, "outboxBytes", row.counts.outbox_bytes);
   if (!row.counts.blocked.empty()) append_member(out, "blocked", row.counts.blocked);
@@ -57,10 +57,12 @@ void append_row(std::string& out, const lifecycle::plugin_row& row) {
 http::reply plugins(const lifecycle::plugin_set& set) {
   std::string out = "{\"plugins\":[";
   bool first = true;
+  const auto lags = set.measure_lags();
   for (const auto& row : set.rows()) {
     if (!first) out += ',';
     first = false;
-    append_row(out, row);
+    const auto lag = lags.find(row.id);
+    append_row(out, row, lag == lags.end() ? 0 : lag->second);
     if (const auto running = set.find(row.id)) append_counts(out, running->counts);
     out += '}';
   }

@@ -245,7 +245,7 @@ void replay_topic(const lifecycle::plugin_set& set, std::string_view bus_id, con
                           ": it can't clear what it derived from the topic, so reading it again would count it twice"));
     return;
   }
-  answering_write::enqueue(*running->writer,
+  answering_write::enqueue(running,
                            std::make_unique<topic_replay>(*running, *hook, std::string(bus_id), std::move(*from),
                                                           what.asked("accept_gap") == "1", std::move(out)));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "app/kafka_metrics.hpp"
 #include "bus/kafka/kafka_bus.hpp"
 #include "bus/local/local_bus.hpp"
 #include "bus/socket/socket_bus.hpp"
@@ -59,17 +60,29 @@ opened connect_to_owner(const topology::topology& model, const std::string& host
   }
 }
 
-// Waits until the brokers answer: what is to run needs its topics.
-opened open_kafka(const topology::topology& model, const std::string& host, const bus_waiting& waiting) {
+bus::kafka_bus_options kafka_options(const topology::topology& model, const std::string& host,
+                                     observability::registry& metrics) {
   bus::kafka_bus_options o;
   o.brokers = *model.bus.brokers;
+  if (model.bus.replication.given) o.replication = static_cast<int>(*model.bus.replication);
+  o.min_insync = static_cast<int>(*model.bus.min_insync);
   for (const auto& [name, text] : model.bus.properties) o.properties.emplace(name, *text);
   o.member = *model.name + "." + host;
   o.on_log = [](int level, std::string_view text) {
     constexpr int syslog_error = 3;
     if (level <= syslog_error) observability::log_warn("The Kafka client reports trouble.", {{"text", text}});
   };
-  auto made = bus::open_kafka_bus(o);
+  o.statistics_interval = kafka_metrics::interval;
+  // Lives as long as somebody may still call it.
+  o.on_statistics = [shown = std::make_shared<kafka_metrics>(metrics, system_clock())](
+                        const bus::kafka_statistics& said) { shown->note(said); };
+  return o;
+}
+
+// Waits until the brokers answer: what is to run needs its topics.
+opened open_kafka(const topology::topology& model, const std::string& host, observability::registry& metrics,
+                  const bus_waiting& waiting) {
+  auto made = bus::open_kafka_bus(kafka_options(model, host, metrics));
   if (!made) return made;
   const auto until = std::chrono::steady_clock::now() + longest_wait_for_brokers;
   while (!model.topics.empty()) {
@@ -93,12 +106,13 @@ bool runs_something(const topology::topology& model, const std::string& host) {
 
 }  // namespace
 
-result<opened_bus> open_bus(const topology::topology& model, const std::string& host, const bus_waiting& waiting) {
+result<opened_bus> open_bus(const topology::topology& model, const std::string& host, observability::registry& metrics,
+                            const bus_waiting& waiting) {
   opened_bus out;
   const auto kafka = *model.bus.driver == topology::bus_driver::kafka;
   const auto& owner = *model.bus.owner;
   const bool ours = owner.empty() || owner == host;
-  auto made = kafka  ? open_kafka(model, host, waiting)
+  auto made = kafka  ? open_kafka(model, host, metrics, waiting)
               : ours ? open_journal(model)
                      : connect_to_owner(model, host, owner, waiting);
   if (!made) return made.failure();

@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "bus/bus.hpp"
 #include "bus/socket/bus_server.hpp"
+#include "observability/metrics.hpp"
 #include "topology/topology.hpp"
 
 namespace gantry::app {
@@ -24,6 +25,9 @@ using bus_waiting = std::function<bool(std::string_view reason)>;
 
 // Waits for brokers, at most a minute, and for the owner of a local bus without bound. unavailable: they did not come,
 // or it was told to give up.
-result<opened_bus> open_bus(const topology::topology& model, const std::string& host, const bus_waiting& waiting);
+//
+// `metrics` shows what Kafka's clients say of themselves; it outlives the bus.
+result<opened_bus> open_bus(const topology::topology& model, const std::string& host, observability::registry& metrics,
+                            const bus_waiting& waiting);
 
 }  // namespace gantry::app

@@ -67,7 +67,7 @@ class local_host final : public host_process {
       : model_(model),
         options_(std::move(options)),
         lanes_(workers(options_.lane_workers, 3), "lane"),
-        requests_(workers(options_.request_workers, 2), 4096, "request"),
+        requests_(workers(options_.request_workers, 2), static_cast<std::size_t>(*model_.limits.requests), "request"),
         jobs_(job_threads, 65'536, "job"),
         callbacks_(callback_threads, 1024, "callback"),
         router_(requests_, callbacks_, system_clock(), model_.limits.deadline->count()),
@@ -84,7 +84,8 @@ class local_host final : public host_process {
     checks_.add(observability::health_kind::ready, "start", [this] { return start_health(); });
     if (options_.serve_http)
       if (auto done = open_endpoints(); !done) return done;
-    auto opened = app::open_bus(model_, options_.host, [this](std::string_view reason) { return goes_on(reason); });
+    auto opened =
+        app::open_bus(model_, options_.host, metrics_, [this](std::string_view reason) { return goes_on(reason); });
     if (!opened) return opened.failure();
     bus_ = std::move(opened->events);
     shared_bus_ = std::move(opened->shared);
@@ -123,18 +124,15 @@ class local_host final : public host_process {
   bool drain_and_stop(std::chrono::milliseconds at_most) override {
     if (stopped_) return !stuck_;
     stopped_ = true;
-    bool all = true;
+    bool all = true;  // that plugins had to do has ended
     const auto until = std::chrono::steady_clock::now() + at_most;
-    if (endpoint_) {
-      endpoint_->stop_accepting();
-      while (endpoint_->in_progress() != 0 && std::chrono::steady_clock::now() < until)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      all = endpoint_->in_progress() == 0;
-    }
+    if (endpoint_) endpoint_->stop_accepting();
+    end_exchanges(until);
     if (plugins_) {
       const auto left = std::max(std::chrono::steady_clock::duration::zero(), until - std::chrono::steady_clock::now());
-      all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left)) && all;
+      all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left));
     }
+    if (all) end_exchanges(until);  // whose answers came meanwhile
     if (!all) {
       stuck_ = true;
       return false;
@@ -165,6 +163,20 @@ class local_host final : public host_process {
   }
 
  private:
+  // Exchanges get half of the time that is left: what is cut off then waits for its client, who must not decide how the
+  // host ends. Those that wait for a plugin go on; they are its work.
+  void end_exchanges(std::chrono::steady_clock::time_point until) {
+    if (!endpoint_) return;
+    const auto now = std::chrono::steady_clock::now();
+    const auto half = now + (until - now) / 2;
+    while (!endpoint_->in_progress().none() && std::chrono::steady_clock::now() < half)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (const auto left = endpoint_->in_progress(); left.with_client != 0)
+      observability::log_warn("Clients that did not finish their request, or did not read the reply, are cut off.",
+                              {{"connections", std::to_string(left.with_client)}});
+    endpoint_->hang_up();
+  }
+
   static std::size_t workers(std::size_t asked, std::size_t beside) {
     if (asked != 0) return asked;
     // Lanes sleep in fsync: more of them than processors keep the processors busy.

@@ -145,6 +145,57 @@ result<std::vector<replayed_partition>> read_replay(std::string_view body) {
   return out;
 }
 
+result<swap_answer> read_swap(std::string_view body) {
+  swap_answer out;
+  auto whole =
+      read(body, "steps", [&](const json::object& e) { out.steps.emplace_back(text(e, "name"), count(e, "us")); });
+  if (!whole) return whole.failure();
+  out.running = flag(*whole, "running");
+  const auto* receipt = whole->if_contains("receipt");
+  if (receipt == nullptr || !receipt->is_object()) return out;
+  const auto& r = receipt->get_object();
+  const auto part = [&](std::string_view name) {
+    const auto* v = r.if_contains(name);
+    return v != nullptr && v->is_object() ? v->get_object() : json::object();
+  };
+  const auto texts = [&](std::string_view name) {
+    std::vector<std::string> list;
+    if (const auto* v = r.if_contains(name); v != nullptr && v->is_array())
+      for (const auto& item : v->get_array())
+        if (item.is_string()) list.emplace_back(item.get_string().c_str(), item.get_string().size());
+    return list;
+  };
+  out.ended = true;
+  out.outcome = text(r, "outcome");
+  const auto from = part("from");
+  const auto to = part("to");
+  const auto work = part("work");
+  out.from_version = text(from, "version");
+  out.from_generation = count(from, "generation");
+  out.to_version = text(to, "version");
+  out.to_generation = count(to, "generation");
+  out.lane_pause_us = count(r, "lanePauseUs");
+  out.route_pause_us = count(r, "routePauseUs");
+  out.held_requests = count(r, "heldRequests");
+  out.state_bytes = count(r, "stateBytes");
+  out.requests = count(work, "requests");
+  out.request_errors = count(work, "requestErrors");
+  out.events = count(work, "events");
+  out.events_duplicate = count(work, "eventsDuplicate");
+  out.event_errors = count(work, "eventErrors");
+  out.jobs = count(work, "jobs");
+  out.job_errors = count(work, "jobErrors");
+  out.reasons = texts("reasons");
+  out.overruled = texts("overruled");
+  out.resident = texts("resident");
+  out.receipt = json::serialize(r);
+  out.steps.clear();
+  if (const auto* steps = r.if_contains("steps"); steps != nullptr && steps->is_array())
+    for (const auto& step : steps->get_array())
+      if (step.is_object()) out.steps.emplace_back(text(step.get_object(), "name"), count(step.get_object(), "us"));
+  return out;
+}
+
 std::uint64_t read_count(std::string_view body, std::string_view member) {
   json::error_code fault;
   const auto whole = json::parse(json::string_view(body.data(), body.size()), fault);

@@ -49,6 +49,21 @@ struct replayed_partition {
 result<std::vector<replayed_partition>> read_replay(std::string_view json);
 
 // The member of a JSON object that is a number; 0 when there is none.
+// How far a swap is, or how one went.
+struct swap_answer {
+  bool running = false;
+  std::vector<std::pair<std::string, std::uint64_t>> steps;  // name, microseconds
+  bool ended = false;                                        // what follows is known
+  std::string outcome, from_version, to_version;
+  std::uint64_t from_generation = 0, to_generation = 0;
+  std::uint64_t lane_pause_us = 0, route_pause_us = 0, held_requests = 0, state_bytes = 0;
+  std::uint64_t requests = 0, request_errors = 0, events = 0, events_duplicate = 0, event_errors = 0, jobs = 0,
+                job_errors = 0;
+  std::vector<std::string> reasons, overruled, resident;
+  std::string receipt;  // as it came
+};
+result<swap_answer> read_swap(std::string_view body);
+
 std::uint64_t read_count(std::string_view json, std::string_view member);
 
 // Indented, for people. Text that is not JSON comes back as it is.

@@ -50,6 +50,17 @@ int dlq_act(const remote_arguments& remote, const std::string& plugin, const std
 int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
            bool accept_gap);
 
+struct swap_arguments {
+  std::string plugin;
+  std::string file;  // empty: the topology's library as it is now
+  bool force = false;
+  long probation_ms = -1;  // negative: the topology's
+  bool last = false;       // only shows the last receipt
+};
+// Replaces a running plugin on each host that runs it, one after the other; stops at the first that does not go
+// through.
+int swap(const remote_arguments& remote, const swap_arguments& arguments);
+
 // Needs both topologies' stores, and no running host.
 struct store_copy_arguments {
   std::string from = "config/topology.yaml";

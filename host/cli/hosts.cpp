@@ -69,6 +69,7 @@ int run_all(const run_arguments& arguments, const topology::topology& model, con
     one.limits.max_restarts = *restart.max_restarts;
     one.limits.window_us = restart.window->count();
     one.ends_last = name == *model.bus.owner;
+    one.waits_for_signals = true;
     all.members.push_back(std::move(one));
   }
   const bool good = supervisor::run(all);

@@ -97,6 +97,19 @@ void add_event_commands(CLI::App& app, remote_commands& v, action& chosen) {
   add_host_options(c, v.host);
 }
 
+void add_swap(CLI::App& app, remote_arguments& host, swap_arguments& with, action& chosen) {
+  auto* const c = subcommand(app, "swap", "Replace a running plugin by another version of it, while it works", chosen,
+                             [&] { return swap(host, with); });
+  c->add_option("plugin", with.plugin, "The plugin")->required();
+  c->add_option("file", with.file, "The other version's file; without it the topology's library as it is now");
+  c->add_flag("--force", with.force, "Also when others would notice: the receipt lists what was overruled");
+  c->add_option("--probation-ms", with.probation_ms,
+                "How long the other version may still flip back; else as the topology says")
+      ->check(CLI::NonNegativeNumber);
+  c->add_flag("--last", with.last, "Show the receipt of the last swap");
+  add_host_options(c, host);
+}
+
 void add_dead_letter_commands(CLI::App& app, remote_commands& v, action& chosen) {
   auto* const dlq = app.add_subcommand("dlq", "Events and jobs that were parked after their last attempt");
   dlq->require_subcommand(1);
@@ -136,11 +149,13 @@ int main(int argc, char** argv) {
   file_commands files;
   remote_commands remote;
   store_copy_arguments copy_with;
+  swap_arguments swap_with;
   action chosen;
   add_run(app, run_with, chosen);
   add_file_commands(app, files, chosen);
   add_event_commands(app, remote, chosen);
   add_dead_letter_commands(app, remote, chosen);
+  add_swap(app, remote.host, swap_with, chosen);
   add_store_commands(app, copy_with, chosen);
   try {
     app.parse(argc, argv);

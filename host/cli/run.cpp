@@ -70,6 +70,13 @@ void block_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
+// What would end the process without a word. Beyond a limit of file sizes a write then fails, as on a full disk.
+void ignore_signals() {
+  struct sigaction ignored {};
+  ignored.sa_handler = SIG_IGN;
+  for (const int one : {SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGIO}) sigaction(one, &ignored, nullptr);
+}
+
 bool fatal(const topology::problem& p) { return p.level == topology::severity::error && p.plugin.empty(); }
 
 // Until SIGTERM or SIGINT.
@@ -113,6 +120,7 @@ int run_here(const run_arguments& arguments, const topology::topology& model, co
 
 int run(const run_arguments& arguments) {
   block_signals();
+  ignore_signals();
   observability::log_options log;
   const auto level = observability::parse_level(arguments.log_level);
   if (!level) {

@@ -42,11 +42,11 @@ struct connection {
   std::string identity;               // by its certificate
   std::shared_ptr<exchange> handled;  // the request that waits for its answer
   std::uint64_t requests = 0;
-  bool counted = false;    // among those in progress
-  bool met = false;        // how its handshake ended is told
-  bool ended = false;      // the client sends no more
-  bool lingering = false;  // everything is sent and our side is shut
-  int interest = -1;       // as registered; -1: not by us yet
+  std::uint64_t counted = 0;  // its weight in the mailbox's in_progress
+  bool met = false;           // how its handshake ended is told
+  bool ended = false;         // the client sends no more
+  bool lingering = false;     // everything is sent and our side is shut
+  int interest = -1;          // as registered; -1: not by us yet
 
   // What the deadline was set for: phase, number of requests, and whether output waits. Another step sets another.
   std::optional<std::tuple<phase, std::uint64_t, bool>> step;

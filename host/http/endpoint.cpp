@@ -33,15 +33,19 @@ class pistache_endpoint final : public endpoint {
 
   void stop_accepting() override {
     service_->draining.store(true, std::memory_order_relaxed);
-    const std::lock_guard lock(service_->mutex);
-    for (const auto& box : service_->boxes) box->wake();
+    wake_all();
   }
 
-  std::size_t in_progress() const override {
+  void hang_up() override {
+    service_->hanging_up.store(true, std::memory_order_relaxed);
+    wake_all();
+  }
+
+  exchange_figures in_progress() const override {
     const std::lock_guard lock(service_->mutex);
-    std::size_t sum = 0;
+    std::uint64_t sum = 0;
     for (const auto& box : service_->boxes) sum += box->in_progress.load(std::memory_order_acquire);
-    return sum;
+    return {sum / mailbox::handled, sum % mailbox::handled};
   }
 
   result<void> reload() override { return service_->tls ? service_->tls->reload() : result<void>(); }
@@ -55,6 +59,11 @@ class pistache_endpoint final : public endpoint {
   void stop() override { close(); }
 
  private:
+  void wake_all() {
+    const std::lock_guard lock(service_->mutex);
+    for (const auto& box : service_->boxes) box->wake();
+  }
+
   void close() {
     const std::lock_guard lock(mutex_);
     if (!listener_) return;

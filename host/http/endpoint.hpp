@@ -103,6 +103,13 @@ struct endpoint_options {
   std::optional<endpoint_tls> tls{};                    // none: plain. The handshake must be done in header_timeout
 };
 
+// Exchanges in progress, by what they wait for.
+struct exchange_figures {
+  std::size_t handled = 0;      // for the handler's answer
+  std::size_t with_client = 0;  // for the client: to send the rest of its request, or to read the reply
+  bool none() const noexcept { return handled == 0 && with_client == 0; }
+};
+
 // Owned by app. Thread: any.
 class endpoint {
  public:
@@ -114,12 +121,16 @@ class endpoint {
   // The port that is bound.
   virtual std::uint16_t port() const = 0;
 
-  // Drains: answers new connections with 503 and Retry-After, closes idle ones, lets requests in progress finish and
-  // closes each connection behind its answer. Returns at once; drained when in_progress() is 0.
+  // Drains: answers new connections with 503 and Retry-After, closes idle ones, lets exchanges in progress finish and
+  // closes each connection behind its answer. Returns at once; drained when in_progress() is empty.
   virtual void stop_accepting() = 0;
 
-  // Requests that are being handled, or whose reply is not all sent yet.
-  virtual std::size_t in_progress() const = 0;
+  // Behind stop_accepting(): closes the connections of exchanges that wait for their client, who may let us wait
+  // forever. Requests that are being handled are still answered; nothing else becomes one any more. Returns at once.
+  virtual void hang_up() = 0;
+
+  // The exchanges that have begun and not ended.
+  virtual exchange_figures in_progress() const = 0;
 
   // Reads the certificate files now. Errors (invalid, io): they can't be used, the old ones stay. Does nothing without
   // TLS.

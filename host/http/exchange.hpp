@@ -35,8 +35,11 @@ class mailbox {
   // From now on letters are dropped and the descriptor is not touched.
   void close();
 
-  // Connections whose request is being handled or whose reply is not all sent. Kept by the transport.
-  std::atomic<std::size_t> in_progress{0};
+  // The exchanges in progress, each with the weight of what it waits for. One number, so that an exchange that goes on
+  // is never seen in neither or in both. Kept by the transport.
+  static constexpr std::uint64_t with_client = 1;
+  static constexpr std::uint64_t handled = std::uint64_t{1} << 32U;
+  std::atomic<std::uint64_t> in_progress{0};
 
  private:
   std::mutex mutex_;

@@ -67,12 +67,16 @@ class transport final : public tcp::Transport {
   bool settle(connection& what);
   bool flush(connection& to);
 
-  void advance(connection& what);
-  void count(connection& what, bool in_progress);
+  bool advance(connection& what);  // false: replies must go first
+  bool proceed(connection& what);
+  void count(connection& what);
+  void count_as(connection& what, std::uint64_t weight);
   void watch_deadline(connection& what);
   void set_interest(connection& what);
   void deliver_letters();
   void close_idle();
+  void hang_up();
+  std::vector<std::uint64_t> all_ids() const;
   void sweep();
   void close(connection& what);
   connection* find(std::uint64_t id);
@@ -86,6 +90,7 @@ class transport final : public tcp::Transport {
   std::uint32_t serial_ = 0;
   bool owner_known_ = false;
   bool drained_ = false;
+  bool hung_up_ = false;
   time_point now_{};
   std::vector<letter> letters_;
   std::vector<char> buffer_ = std::vector<char>(read_at_once);
@@ -131,7 +136,7 @@ transport::~transport() {
   for (const auto& [fd, what] : connections_) {
     if (send_now(*what)) what->bytes.finish();
     if (what->handled) what->handled->abandon();
-    if (what->counted) box_->in_progress.fetch_sub(1, std::memory_order_relaxed);
+    count_as(*what, 0);
     service_->connections.fetch_sub(1, std::memory_order_relaxed);
   }
   // The library leaves the descriptors of its peers open.
@@ -170,6 +175,7 @@ void transport::onReady(const Pistache::Aio::FdSet& ready) {
   }
   deliver_letters();
   if (service_->draining.load(std::memory_order_relaxed) && !drained_) close_idle();
+  if (service_->hanging_up.load(std::memory_order_relaxed) && !hung_up_) hang_up();
   if (swept) sweep();
 }
 
@@ -209,10 +215,18 @@ void transport::serve_events(connection& what, bool writable, bool hung_up) {
       close(what);
       return;
     }
-    advance(what);
-    settle(what);
+    proceed(what);
   } catch (const std::exception&) {
     close(what);
+  }
+}
+
+bool transport::proceed(connection& what) {
+  for (;;) {
+    const bool all = advance(what);
+    if (!settle(what)) return false;
+    // Nothing would tell of a request that waited here only for replies which then went at once.
+    if (all || what.unsent() >= max_waiting_output) return true;
   }
 }
 
@@ -244,12 +258,12 @@ void transport::note_handshake(connection& of) {
   }
 }
 
-void transport::advance(connection& what) {
+bool transport::advance(connection& what) {
   while (what.unsent() < max_waiting_output) {
     auto wanted = what.talk.next();
-    if (!wanted) return;
+    if (!wanted) return true;
     ++what.requests;
-    count(what, true);
+    count_as(what, mailbox::handled);
     wanted->remote = what.remote;
     wanted->peer = what.identity;
     what.handled = std::make_shared<exchange>(box_, what.id);
@@ -260,15 +274,21 @@ void transport::advance(connection& what) {
       // Whoever holds the responder now has dropped it, which answers 500.
     }
   }
+  return false;
 }
 
-void transport::count(connection& what, bool in_progress) {
-  if (std::exchange(what.counted, in_progress) == in_progress) return;
-  if (in_progress) {
-    box_->in_progress.fetch_add(1, std::memory_order_relaxed);
-  } else {
-    box_->in_progress.fetch_sub(1, std::memory_order_release);
-  }
+void transport::count(connection& what) {
+  const auto at = what.talk.now();
+  const bool arrives = at == phase::head || at == phase::body;
+  // A refusal that is not read keeps nobody waiting: only a reply to a request counts.
+  const bool leaves = what.counted != 0 && what.unsent() > 0;
+  count_as(what, at == phase::handling ? mailbox::handled : arrives || leaves ? mailbox::with_client : 0);
+}
+
+void transport::count_as(connection& what, std::uint64_t weight) {
+  const auto before = std::exchange(what.counted, weight);
+  // The sum wraps around in between, never at the end.
+  if (before != weight) box_->in_progress.fetch_add(weight - before, std::memory_order_release);
 }
 
 bool transport::send_now(connection& to) {
@@ -286,10 +306,10 @@ bool transport::flush(connection& to) {
 
 bool transport::settle(connection& what) {
   if (!flush(what)) return false;
+  count(what);
   if (what.unsent() == 0 && !what.bytes.handshaking()) {
     const auto at = what.talk.now();
-    if (at != phase::handling) count(what, false);
-    if (what.ended && at != phase::handling) {
+    if ((what.ended && at != phase::handling) || (drained_ && at == phase::idle)) {
       close(what);
       return false;
     }
@@ -368,8 +388,7 @@ void transport::deliver_letters() {
       try {
         to->handled.reset();
         to->talk.answer(std::move(answer), service_->draining.load(std::memory_order_relaxed));
-        advance(*to);
-        settle(*to);
+        proceed(*to);
       } catch (const std::exception&) {
         close(*to);
       }
@@ -378,11 +397,23 @@ void transport::deliver_letters() {
   }
 }
 
-void transport::close_idle() {
-  drained_ = true;
+std::vector<std::uint64_t> transport::all_ids() const {
   std::vector<std::uint64_t> ids;
   for (const auto& [fd, what] : connections_) ids.push_back(what->id);
-  for (const auto id : ids) {
+  return ids;
+}
+
+void transport::hang_up() {
+  hung_up_ = true;
+  for (const auto id : all_ids()) {
+    auto* const what = find(id);
+    if (what != nullptr && what->talk.now() != phase::handling) close(*what);
+  }
+}
+
+void transport::close_idle() {
+  drained_ = true;
+  for (const auto id : all_ids()) {
     auto* const what = find(id);
     if (what == nullptr || what->talk.now() != phase::idle || what->unsent() > 0) continue;
     // A request may have arrived already; it is still served.
@@ -424,7 +455,7 @@ void transport::close(connection& what) {
     note_handshake(what);
   }
   if (what.handled) what.handled->abandon();
-  count(what, false);
+  count_as(what, 0);
   service_->connections.fetch_sub(1, std::memory_order_relaxed);
   const auto peer = what.peer;
   connections_.erase(what.fd);

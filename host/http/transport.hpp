@@ -26,6 +26,7 @@ struct service {
   handler serve;
   std::unique_ptr<tls_source> tls;  // null: plain
   std::atomic<bool> draining{false};
+  std::atomic<bool> hanging_up{false};  // on clients that have an exchange in their hands
   std::atomic<std::size_t> connections{0};
   std::mutex mutex;
   std::vector<std::shared_ptr<mailbox>> boxes;  // one per transport; guarded by mutex

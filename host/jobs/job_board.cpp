@@ -18,6 +18,17 @@ namespace {
 constexpr std::int64_t first_pause_us = 100'000;
 constexpr std::int64_t longest_pause_us = 30'000'000;
 constexpr std::int64_t claimed_at_once = 256;
+constexpr std::size_t longest_key = 255;  // an index holds it
+
+// By the server's clock, as the leases are.
+#define GANTRY_JOBS_LEFT                                                                 \
+  "state = 1 AND token NOT IN (SELECT holder FROM gantry_lease WHERE name LIKE 'host.%'" \
+  " AND until >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
+constexpr std::string_view give_back_sql =
+    "UPDATE gantry_job SET state = 0, token = '' WHERE id IN (SELECT id FROM gantry_job WHERE " GANTRY_JOBS_LEFT
+    " FOR UPDATE SKIP LOCKED)";
+constexpr std::string_view left_sql = "SELECT 1 FROM gantry_job WHERE " GANTRY_JOBS_LEFT " LIMIT 1";
+#undef GANTRY_JOBS_LEFT
 
 gantry_job describe(const ready_job& job, const job_kind& kind, std::int64_t deadline_us) {
   gantry_job out{};
@@ -55,7 +66,7 @@ class job_board::run_work final : public work {
       {
         const std::lock_guard lock(board_.mutex_);
         auto& k = board_.kinds_[kind_];
-        if (k.ready.empty() || board_.stopping_ || !k.breaker.allows(board_.clock_.steady_us())) {
+        if (k.ready.empty() || board_.stopping_ || board_.held_ || !k.breaker.allows(board_.clock_.steady_us())) {
           --k.running;
           --board_.running_;
           board_.stopped_.notify_all();
@@ -84,10 +95,13 @@ class job_end final : public write {
 
   gantry_status run(gantry_tx& tx) override {
     parking_ = false;
-    auto& owner = board_.owner_;
-    const auto& kind = owner.declared.jobs[job_.kind];
+    auto& owner = *board_.owner_;
     auto& session = *tx.db.session;
     const gantry_value mine[] = {value(std::string_view(job_.id)), value(std::string_view(board_.token_))};
+    if (job_.kind >= owner.declared.jobs.size())
+      // Of the generation that this one took the work back from: it waits for one that knows its kind again.
+      return session.exec("UPDATE gantry_job SET state = 0, token = '' WHERE id = $1 AND token = $2", mine, nullptr);
+    const auto& kind = owner.declared.jobs[job_.kind];
     std::int64_t changes = 0;
     const auto described = describe(job_, kind, tx.now_us);
     if (status_ == GANTRY_OK) {
@@ -104,7 +118,8 @@ class job_end final : public write {
       const gantry_value again[] = {mine[0], mine[1], value(wait_until_us), value(next),
                                     value(std::string_view(error_))};
       return session.exec(
-          "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND token = $2",
+          "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND token = "
+          "$2",
           again, nullptr);
     }
     const gantry_value parked[] = {mine[0], mine[1], value(std::string_view(error_))};
@@ -153,28 +168,29 @@ class claim_write final : public write {
   gantry_status run(gantry_tx& tx) override {
     next_due_us_ = INT64_MAX;
     auto& session = *tx.db.session;
-    const auto taken = board_.backlog() + board_.owner_.writer->held_jobs();
+    const auto taken = board_.backlog() + board_.owner_->writer->held_jobs();
     const auto room = static_cast<std::int64_t>(board_.ready_max_) - static_cast<std::int64_t>(taken);
     // Jobs of a version that had more kinds stay until their kind is back.
-    const auto& kinds = board_.owner_.declared.jobs;
+    const auto& kinds = board_.owner_->declared.jobs;
     std::vector<gantry_value> due;
     const auto known = names_of(kinds, due);
     const auto parameter = [&](std::size_t ahead) { return "$" + std::to_string(kinds.size() + ahead); };
     due.push_back(value(tx.now_us));
     due.push_back(value(std::clamp<std::int64_t>(room, 0, claimed_at_once)));
     due.push_back(value(std::string_view(board_.token_)));
-    const std::string claim_sql = store::for_driver(
-        "UPDATE gantry_job SET state = 1, token = " + parameter(3) + " WHERE id IN (SELECT id FROM gantry_job"
-        " WHERE state = 0 AND kind IN (" + known + ") AND due <= " + parameter(1) + " ORDER BY due LIMIT " +
-            parameter(2) + "{skip locked}) RETURNING id, kind, key, payload, due, attempt, correlation",
-        board_.owner_.database->driver());
+    const std::string claim_sql =
+        store::for_driver("UPDATE gantry_job SET state = 1, token = " + parameter(3) +
+                              " WHERE id IN (SELECT id FROM gantry_job"
+                              " WHERE state = 0 AND kind IN (" +
+                              known + ") AND due <= " + parameter(1) + " ORDER BY due LIMIT " + parameter(2) +
+                              "{skip locked}) RETURNING id, kind, key, payload, due, attempt, correlation",
+                          board_.owner_->database->driver());
     store::cursor* rows = nullptr;
-    if (session.query(claim_sql, due, &rows) != GANTRY_OK)
-      return fail(GANTRY_RETRY, session.error_text());
+    if (session.query(claim_sql, due, &rows) != GANTRY_OK) return fail(GANTRY_RETRY, session.error_text());
     const auto first = static_cast<std::ptrdiff_t>(tx.jobs.size());
     while (rows->next() == GANTRY_OK) {
       ready_job job;
-      const int kind = board_.owner_.find_job(text_at(*rows, 1));
+      const int kind = board_.owner_->find_job(text_at(*rows, 1));
       if (kind < 0) continue;
       job.kind = static_cast<std::uint32_t>(kind);
       job.id = text_at(*rows, 0);
@@ -209,15 +225,20 @@ job_board::job_board(instance& owner, request_pool& workers, const clock& time, 
 
 job_board::~job_board() { stop(); }
 
-result<void> job_board::recover(store::session& session, bool shared) {
-  // By the server's clock, as the leases are.
-  const std::string_view sql =
-      shared ? "UPDATE gantry_job SET state = 0, token = '' WHERE state = 1 AND token NOT IN (SELECT holder"
-               " FROM gantry_lease WHERE name LIKE 'host.%'"
-               " AND until >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
-             : "UPDATE gantry_job SET state = 0, token = '' WHERE state = 1";
+result<bool> job_board::recover(store::session& session, bool shared) {
   auto status = session.begin_relaxed();
-  if (status == GANTRY_OK) status = session.exec(sql, {}, nullptr);
+  if (status == GANTRY_OK)
+    status = session.exec(shared ? give_back_sql : "UPDATE gantry_job SET state = 0, token = '' WHERE state = 1", {},
+                          nullptr);
+  bool all = true;
+  if (status == GANTRY_OK && shared) {
+    store::cursor* rows = nullptr;
+    status = session.query(left_sql, {}, &rows);
+    if (status == GANTRY_OK) {
+      all = rows->next() == GANTRY_DONE;
+      rows->close();
+    }
+  }
   if (status == GANTRY_OK) status = session.commit();
   if (status != GANTRY_OK) {
     error why{errc::io, "giving back claimed jobs: " + std::string(session.error_text())};
@@ -225,13 +246,13 @@ result<void> job_board::recover(store::session& session, bool shared) {
     return why;
   }
   next_due_us_ = 0;
-  return {};
+  return all;
 }
 
 bool job_board::least_due(store::session& session, std::int64_t& due_us) const {
   std::vector<gantry_value> names;
   const std::string sql =
-      "SELECT min(due) FROM gantry_job WHERE state = 0 AND kind IN (" + names_of(owner_.declared.jobs, names) + ")";
+      "SELECT min(due) FROM gantry_job WHERE state = 0 AND kind IN (" + names_of(owner_->declared.jobs, names) + ")";
   store::cursor* rows = nullptr;
   if (session.query(sql, names, &rows) != GANTRY_OK) return false;
   gantry_value least{};
@@ -252,12 +273,15 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
                                   std::int64_t at_us) {
   if (tx.suppressed) return GANTRY_OK;
   auto& session = *tx.db.session;
-  const auto& name = owner_.declared.jobs[kind].name;
+  const auto& name = tx.owner->declared.jobs[kind].name;
+  if (key.size() > longest_key)
+    return fail(GANTRY_INVALID, "schedule " + name + ": a key has at most " + std::to_string(longest_key) +
+                                    " bytes, found " + std::to_string(key.size()));
   std::size_t replaced = 0;
   if (const auto s = drop(tx, name, key, replaced); s != GANTRY_OK) return s;
   const auto uuid = new_uuid(tx.now_us);
   const std::string_view id(uuid.data(), uuid.size());
-  const auto ahead = backlog() + owner_.writer->held_jobs() + tx.jobs.size();
+  const auto ahead = backlog() + owner_->writer->held_jobs() + tx.jobs.size();
   const bool now = at_us <= tx.now_us && ahead < ready_max_;
   const std::int64_t due = std::max(at_us, tx.now_us);
   const gantry_value row[] = {value(id),
@@ -275,8 +299,8 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
       s != GANTRY_OK)
     return fail(s, session.error_text());
   if (now) {
-    tx.jobs.push_back({kind, std::string(id), std::string(key), std::string(payload),
-                       std::string(tx.why.correlation_id), 1, due});
+    tx.jobs.push_back(
+        {kind, std::string(id), std::string(key), std::string(payload), std::string(tx.why.correlation_id), 1, due});
   } else {
     // Before the commit: at worst the lane looks once for nothing.
     noted_due(due);
@@ -323,7 +347,7 @@ gantry_status job_board::drop(gantry_tx& tx, std::string_view kind, std::string_
 bool job_board::waits(const gantry_tx& tx, std::string_view id) const {
   const auto is_it = [&](const ready_job& job) { return job.id == id; };
   if (std::any_of(tx.jobs.begin(), tx.jobs.end(), is_it)) return true;
-  if (owner_.writer && owner_.writer->holds_job(id)) return true;
+  if (owner_->writer && owner_->writer->holds_job(id)) return true;
   const std::lock_guard lock(mutex_);
   return std::any_of(kinds_.begin(), kinds_.end(),
                      [&](const kind_state& k) { return std::any_of(k.ready.begin(), k.ready.end(), is_it); });
@@ -355,8 +379,10 @@ void job_board::pump(std::uint32_t kind) {
       const std::lock_guard lock(mutex_);
       auto& k = kinds_[kind];
       // One worker takes many jobs; a second one pays when several wait.
-      const bool enough = k.running >= owner_.declared.jobs[kind].concurrency || k.ready.size() <= k.running;
-      if (stopping_ || k.ready.empty() || enough || k.breaker.open(clock_.steady_us())) return;
+      const auto& known = owner_->declared.jobs;
+      const std::uint32_t most = kind < known.size() ? known[kind].concurrency : 1;
+      const bool enough = k.running >= most || k.ready.size() <= k.running;
+      if (stopping_ || held_ || k.ready.empty() || enough || k.breaker.open(clock_.steady_us())) return;
       ++k.running;
       ++running_;
     }
@@ -371,21 +397,37 @@ void job_board::pump(std::uint32_t kind) {
 }
 
 void job_board::run(ready_job&& job) {
-  const auto& kind = owner_.declared.jobs[job.kind];
+  instance* who = nullptr;
+  {
+    // A generation is not taken away while a job of it runs.
+    const std::lock_guard lock(mutex_);
+    who = &*owner_;
+    who->enter();
+  }
+  run_by(*who, std::move(job));
+  who->leave();
+}
+
+void job_board::run_by(instance& who, ready_job&& job) {
+  if (job.kind >= who.declared.jobs.size()) {
+    ended(std::move(job), GANTRY_RETRY, {}, who.id() + " does not know this kind of job now");
+    return;
+  }
+  const auto& kind = who.declared.jobs[job.kind];
   if (job.attempt > kind.max_attempts) {
     // All attempts were made; only its end is outstanding.
     ended(std::move(job), GANTRY_REJECT, {}, "no attempt is left");
     return;
   }
-  gantry_context context(owner_);
+  gantry_context context(who);
   context.is_job = true;
   context.why = {job.correlation_id, job.id, {}};
   context.deadline_us = clock_.steady_us() + kind.timeout_us;
   const auto described = describe(job, kind, clock_.wall_us() + kind.timeout_us);
-  const observability::work_scope scope({owner_.id(), owner_.generation(), job.correlation_id, kind.name});
-  const watched_work watched(owner_, work_kind::job, kind.name, job.id);
+  const observability::work_scope scope({who.id(), who.generation(), job.correlation_id, kind.name});
+  const watched_work watched(who, work_kind::job, kind.name, job.id);
   fail(GANTRY_OK, {});
-  auto status = owner_.guarded([&] { return kind.run(kind.user, &described, &context); }, "job");
+  auto status = who.guarded([&] { return kind.run(kind.user, &described, &context); }, "job");
   context.end_read();
   std::string text;
   if (status != GANTRY_OK) text = last_failure().empty() ? status_name(status) : std::string(last_failure());
@@ -398,9 +440,9 @@ void job_board::run(ready_job&& job) {
       kinds_[job.kind].breaker.failed(clock_.steady_us());
     }
   }
-  (status == GANTRY_OK ? owner_.counts.jobs_done : owner_.counts.job_errors)->add();
+  (status == GANTRY_OK ? who.counts.jobs_done : who.counts.job_errors)->add();
   if (status != GANTRY_OK)
-    observability::log_warn("A job failed.", {{"plugin", owner_.id()},
+    observability::log_warn("A job failed.", {{"plugin", who.id()},
                                               {"job", kind.name},
                                               {"id", job.id},
                                               {"attempt", std::to_string(job.attempt)},
@@ -422,7 +464,7 @@ void job_board::ended(ready_job&& job, gantry_status status, std::string outcome
   end->postponed = postponed;
   std::unique_ptr<write> w = std::move(end);
   // When the lane has ended, the row stays claimed, and the next process gives it back.
-  owner_.writer->enqueue_always(w);
+  owner_->writer->enqueue_always(w);
 }
 
 void job_board::again(ready_job&& job, gantry_status status, std::string outcome, std::string error,
@@ -431,7 +473,7 @@ void job_board::again(ready_job&& job, gantry_status status, std::string outcome
   end->wait_until_us = wait_until_us;
   end->postponed = postponed;
   std::unique_ptr<write> w = std::move(end);
-  owner_.writer->enqueue_always(w);
+  owner_->writer->enqueue_always(w);
 }
 
 void job_board::noted_due(std::int64_t due_us) {
@@ -446,19 +488,40 @@ std::size_t job_board::backlog() const {
 }
 
 void job_board::tick() {
-  if (kinds_.empty()) return;
-  for (std::uint32_t kind = 0; kind < kinds_.size(); ++kind) pump(kind);
-  if (owner_.state() != phase::running || clock_.wall_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
+  std::size_t kinds = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    kinds = kinds_.size();
+  }
+  if (kinds == 0) return;
+  for (std::uint32_t kind = 0; kind < kinds; ++kind) pump(kind);
+  if (owner_->state() != phase::running || clock_.wall_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
   if (claiming_.exchange(true)) return;
   next_due_us_ = INT64_MAX;
   std::unique_ptr<write> w = std::make_unique<claim_write>(*this);
-  if (!owner_.writer->enqueue_always(w)) claiming_ = false;
+  if (!owner_->writer->enqueue_always(w)) claiming_ = false;
+}
+
+void job_board::become(instance& next) {
+  const std::lock_guard lock(mutex_);
+  kinds_.resize(std::max(kinds_.size(), next.declared.jobs.size()));
+  owner_.become(next);
+}
+
+void job_board::hold(bool held) {
+  const std::lock_guard lock(mutex_);
+  held_ = held;  // the next tick goes on
 }
 
 void job_board::stop() {
   std::unique_lock lock(mutex_);
   stopping_ = true;
   stopped_.wait(lock, [this] { return running_ == 0; });
+}
+
+std::size_t job_board::active() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
 }
 
 std::size_t job_board::running() const {

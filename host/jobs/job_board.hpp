@@ -1,10 +1,11 @@
-// Durable work outside transactions. A job is a row of the plugin's store, written in the transaction that asks for it; a
-// worker runs it, and a second transaction takes its result and deletes the row.
+// Durable work outside transactions. A job is a row of the plugin's store, written in the transaction that asks for it;
+// a worker runs it, and a second transaction takes its result and deletes the row.
 //
-// A job that is due at once is written as claimed by this process and goes to a worker from memory right after the commit; later ones, and
-// what the memory has no room for, are claimed from the table when they are due. A claim carries a token: who lost it can't
-// take a result any more. Where several hosts share the store a claim holds as long as its host renews its lease
-// (runtime/presence.hpp); after that the others take it over. Retries back off with full jitter; a kind that keeps failing is left alone for a while (breaker).
+// A job that is due at once is written as claimed by this process and goes to a worker from memory right after the
+// commit; later ones, and what the memory has no room for, are claimed from the table when they are due. A claim
+// carries a token: who lost it can't take a result any more. Where several hosts share the store a claim holds as long
+// as its host renews its lease (runtime/presence.hpp); after that the others take it over. Retries back off with full
+// jitter; a kind that keeps failing is left alone for a while (breaker).
 //
 // Owned by an instance. Thread: see each function.
 #pragma once
@@ -23,6 +24,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "call/breaker.hpp"
+#include "runtime/current_instance.hpp"
 #include "runtime/request_pool.hpp"
 #include "runtime/transaction.hpp"
 #include "store/store.hpp"
@@ -46,18 +48,19 @@ class job_board {
   job_board(const job_board&) = delete;
   job_board& operator=(const job_board&) = delete;
 
-  // Gives back what an earlier process had claimed; in a store that hosts share, all that no living host has. [main or lane]
-  result<void> recover(store::session& session, bool shared = false);
+  // Gives back what an earlier process had claimed; in a store that hosts share, all that no living host has. False:
+  // some of it is in a transaction that has not ended yet; the others wait for none. [main or lane]
+  result<bool> recover(store::session& session, bool shared = false);
   // Notes when the next job is due that another host may have written. [lane]
   void look(store::session& session);
   // What this process puts on the jobs that it claims.
   const std::string& token() const noexcept { return token_; }
 
-  // Writes a job in this transaction. [lane]
+  // Writes a job in this transaction. INVALID: a key of more than 255 bytes. [lane]
   gantry_status schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
                          std::int64_t at_us);
-  // Deletes a job that has not begun; NOT_FOUND when there is none. A job that begins while this transaction is open may
-  // still run; its result is not taken then. [lane]
+  // Deletes a job that has not begun; NOT_FOUND when there is none. A job that begins while this transaction is open
+  // may still run; its result is not taken then. [lane]
   gantry_status cancel(gantry_tx& tx, std::string_view kind, std::string_view key);
 
   // Takes jobs whose transaction has committed, and forgets those that it dropped before they had begun. [lane]
@@ -69,10 +72,19 @@ class job_board {
   // Asks the lane to claim what is due. [any]
   void tick();
 
+  // The next generation of the plugin runs what begins from here on. Its first kinds are the present ones, in their
+  // order; it may have fewer when it is the one before: jobs of the others wait in the table then. [main]
+  void become(instance& next);
+
+  // While it is held no job begins; what is ready waits. Those that run go on. [main]
+  void hold(bool held);
+
   // Starts nothing any more; returns when no job runs. [main]
   void stop();
 
-  std::size_t running() const;
+  std::size_t running() const;  // and ready to [any]
+  // Workers that are in a job now. [any]
+  std::size_t active() const;
 
  private:
   friend class claim_write;
@@ -86,6 +98,7 @@ class job_board {
 
   void pump(std::uint32_t kind);
   void run(ready_job&& job);
+  void run_by(instance& who, ready_job&& job);
   // `wait` is until the next attempt. [any]
   void ended(ready_job&& job, gantry_status status, std::string result, std::string error, bool postponed = false);
   void again(ready_job&& job, gantry_status status, std::string result, std::string error, std::int64_t wait_until_us,
@@ -97,17 +110,18 @@ class job_board {
   // When the first of the jobs is due that wait; INT64_MAX: none does. False: the store did not answer.
   bool least_due(store::session& session, std::int64_t& due_us) const;
 
-  instance& owner_;
+  current_instance owner_;  // changes under mutex_
   request_pool& workers_;
   const clock& clock_;
   const std::size_t ready_max_;
   const std::string token_;
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
-  std::vector<kind_state> kinds_;  // guarded by mutex_
-  std::size_t ready_ = 0;          // guarded by mutex_
-  std::size_t running_ = 0;        // guarded by mutex_
-  bool stopping_ = false;          // guarded by mutex_
+  std::vector<kind_state> kinds_;                       // guarded by mutex_
+  std::size_t ready_ = 0;                               // guarded by mutex_
+  std::size_t running_ = 0;                             // guarded by mutex_
+  bool stopping_ = false;                               // guarded by mutex_
+  bool held_ = false;                                   // guarded by mutex_
   std::uint64_t random_state_ = 0x9E3779B97F4A7C15ULL;  // guarded by mutex_
   std::atomic<std::int64_t> next_due_us_{INT64_MAX};    // wall
   std::atomic<bool> claiming_{false};

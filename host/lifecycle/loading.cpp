@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "gantry/abi/handover.h"
+#include "lifecycle/generation_pointer.hpp"
+#include "loader/file_image.hpp"
 #include "loader/inspect.hpp"
 
 namespace gantry::lifecycle {
@@ -41,11 +43,15 @@ loader::manifest account_of(const runtime::instance& i, const loader::manifest& 
 
 }  // namespace
 
-result<std::unique_ptr<loader::module>> load_file(const topology::topology& model, const std::string& plugin) {
+result<std::filesystem::path> library_of(const topology::topology& model, const std::string& plugin) {
   const auto library =
       topology::find_library(model, plugin, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
-  if (library.found.empty())
-    return error{errc::not_found, "no file " + *model.plugins.at(plugin).library + ".so on plugin_path"};
+  if (!library.found.empty()) return std::filesystem::path(library.found);
+  return error{errc::not_found, "no file " + *model.plugins.at(plugin).library + ".so on plugin_path"};
+}
+
+result<std::unique_ptr<loader::module>> load_generation(const topology::topology& model, const std::string& plugin,
+                                                        const std::filesystem::path& file, std::uint64_t generation) {
   std::vector<std::string> keys;
   for (const auto& k : model.trust.keys) keys.push_back(*k);
   auto trust = loader::make_trust(*model.trust.required, keys);
@@ -53,9 +59,36 @@ result<std::unique_ptr<loader::module>> load_file(const topology::topology& mode
   loader::load_options options;
   options.state_dir = *model.state;
   options.plugin_id = plugin;
-  options.generation = 1;
+  options.generation = generation;
   options.trust = *trust;
-  return loader::load(library.found, options);
+  return loader::load(file, options);
+}
+
+result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host) {
+  const auto library = library_of(model, plugin);
+  auto pointer = read_pointer(*model.state, plugin, host);
+  if (!pointer) return pointer.failure();
+  std::uint64_t generation = 1;
+  if (*pointer) {
+    const auto& last = **pointer;
+    const auto image = library ? loader::read_image(*library) : result<loader::file_image>(library.failure());
+    if (!image || loader::digest_of(*image) == last.library_digest) {
+      auto loaded = load_generation(model, plugin, last.copy, last.generation);
+      if (!loaded)
+        return error{loaded.failure().code,
+                     "generation " + std::to_string(last.generation) + ": " + loaded.failure().text};
+      if ((*loaded)->digest() != last.digest)
+        return error{errc::invalid, last.copy.string() + ": found SHA-256 " + (*loaded)->digest() + ", expected " +
+                                        last.digest + ": it was altered; remove " + plugin + "." + host +
+                                        ".current beside it to start with the library"};
+      return started_file{std::move(*loaded), true};
+    }
+    generation = last.generation + 1;
+  }
+  if (!library) return library.failure();
+  auto loaded = load_generation(model, plugin, *library, generation);
+  if (!loaded) return loaded.failure();
+  return started_file{std::move(*loaded), false};
 }
 
 result<void> check_declared(const runtime::instance& i, const loader::manifest& promised) {
@@ -71,9 +104,11 @@ result<std::unique_ptr<declared_plugin>> declared_plugin::load(const topology::t
                                                                const std::string& plugin, const clock& time,
                                                                observability::registry& metrics) {
   std::unique_ptr<declared_plugin> self(new declared_plugin);
-  auto file = load_file(model, plugin);
+  // As one of the hosts that run it would start it.
+  const auto& hosts = model.plugins.at(plugin).hosts;
+  auto file = load_file(model, plugin, hosts.empty() ? std::string() : *hosts.front());
   if (!file) return file.failure();
-  self->file_ = std::move(*file);
+  self->file_ = std::move(file->file);
   runtime::surroundings around;
   around.time = &time;
   around.metrics = &metrics;

@@ -2,6 +2,8 @@
 // Thread: main.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,9 +18,21 @@
 
 namespace gantry::lifecycle {
 
-// Finds the plugin's file on plugin_path and loads it as its first generation, signature and ABI checked. Errors are
-// the loader's; not_found: no such file.
-result<std::unique_ptr<loader::module>> load_file(const topology::topology& model, const std::string& plugin);
+// The plugin's file as the topology names it, found on plugin_path. not_found: there is none.
+result<std::filesystem::path> library_of(const topology::topology& model, const std::string& plugin);
+
+// Loads a file as a generation of the plugin, its signature and ABI checked. Errors are the loader's.
+result<std::unique_ptr<loader::module>> load_generation(const topology::topology& model, const std::string& plugin,
+                                                        const std::filesystem::path& file, std::uint64_t generation);
+
+struct started_file {
+  std::unique_ptr<loader::module> file;
+  bool swapped = false;  // it is what the last swap left, not the topology's library: its schema may be ahead of it
+};
+
+// The generation that a host starts with: what the last swap left, as long as the topology's library is the file that
+// it was then; else that library.
+result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host);
 
 // invalid: what the instance has declared differs from the manifest; the text says how.
 result<void> check_declared(const runtime::instance& i, const loader::manifest& promised);

@@ -20,9 +20,12 @@ error prefixed(const std::string& what, const error& e) { return {e.code, what +
 
 runtime::poison_policy poison_of(topology::poison_policy p) {
   switch (p) {
-    case topology::poison_policy::park_key: return runtime::poison_policy::park_key;
-    case topology::poison_policy::skip: return runtime::poison_policy::skip;
-    case topology::poison_policy::halt: return runtime::poison_policy::halt;
+    case topology::poison_policy::park_key:
+      return runtime::poison_policy::park_key;
+    case topology::poison_policy::skip:
+      return runtime::poison_policy::skip;
+    case topology::poison_policy::halt:
+      return runtime::poison_policy::halt;
   }
   return runtime::poison_policy::park_key;
 }
@@ -61,6 +64,14 @@ result<void> plugin_set::open_topics() {
   return {};
 }
 
+void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
+  // Never destroyed, and still referred to: what stays on purpose is no leak.
+  static auto* const kept = new std::vector<std::unique_ptr<entry>>;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(what));
+}
+
 result<void> plugin_set::start() {
   if (auto done = open_topics(); !done) return done;
   for (const auto& [id, settings] : parts_.model->plugins) {
@@ -97,7 +108,8 @@ result<void> plugin_set::start() {
   return {};
 }
 
-// Plugin code that does not come back must not hold the host: it runs on a thread of its own, which is given up after a while.
+// Plugin code that does not come back must not hold the host: it runs on a thread of its own, which is given up after a
+// while.
 result<void> plugin_set::bounded(entry& e, const char* step, const std::function<result<void>()>& what) {
   struct shared {
     std::mutex mutex;
@@ -122,27 +134,36 @@ result<void> plugin_set::bounded(entry& e, const char* step, const std::function
   lock.unlock();
   runner.detach();
   e.abandoned = true;
-  return error{errc::timeout, e.id + ": " + step + " has not come back after " +
-                                  std::to_string(parts_.start_timeout.count()) + " ms"};
+  return error{errc::timeout,
+               e.id + ": " + step + " has not come back after " + std::to_string(parts_.start_timeout.count()) + " ms"};
 }
 
 result<void> plugin_set::declare(entry& e) {
+  auto found = load_file(*parts_.model, e.id, parts_.host_name);
+  if (!found) return found.failure();
+  e.file = std::move(found->file);
+  e.swapped = found->swapped;
+  if (auto done = introduce(e); !done) return done;
+  return open_store(e);
+}
+
+// Makes an instance of the loaded file and lets it declare.
+result<void> plugin_set::introduce(entry& e) {
   const auto& model = *parts_.model;
   const auto& settings = model.plugins.at(e.id);
-  auto file = load_file(model, e.id);
-  if (!file) return file.failure();
-  e.file = std::move(*file);
   runtime::surroundings around;
   around.time = parts_.time;
   around.metrics = parts_.metrics;
   around.calls = parts_.router;
   around.topics = &topics_;
   around.watch = parts_.watch;
-  e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version, 1, around);
+  e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version,
+                                                  static_cast<std::uint32_t>(e.file->generation()), around);
   e.running->stall_after_us = settings.stall_after->count();
   auto running = e.running;
   const auto* entry_point = &e.file->entry();
-  if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); }); !done)
+  if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); });
+      !done)
     return done;
   if (auto done = check_declared(*e.running, e.file->promised()); !done) return done;
 
@@ -166,7 +187,7 @@ result<void> plugin_set::declare(entry& e) {
     out.partitions = spec.partitions;
     out.max_message = spec.max_message;
   }
-  return open_store(e);
+  return {};
 }
 
 result<void> plugin_set::open_store(entry& e) {
@@ -174,7 +195,7 @@ result<void> plugin_set::open_store(entry& e) {
   if (!opened) return opened.failure();
   auto& i = *e.running;
   i.database = std::move(*opened);
-  auto migrated = i.database->migrate(i.declared.migrations);
+  auto migrated = i.database->migrate(i.declared.migrations, {.contract = true, .ahead = e.swapped});
   if (!migrated) return prefixed("store of " + e.id, migrated.failure());
   const auto& settings = parts_.model->plugins.at(e.id);
   runtime::lane_options options;
@@ -201,20 +222,29 @@ result<void> plugin_set::bring_up(entry& e) {
 
 void plugin_set::watch(entry& e) {
   const auto* const at = &e;
-  parts_.checks->add(observability::health_kind::ready, e.id, [at]() -> result<void> {
-    if (!at->error.empty()) return error{errc::unavailable, at->error};
-    return at->running->health();
+  parts_.checks->add(observability::health_kind::ready, e.id, [this, at]() -> result<void> {
+    std::shared_ptr<runtime::instance> running;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!at->error.empty()) return error{errc::unavailable, at->error};
+      running = at->running;
+    }
+    return running->health();
   });
+  show_figures(e);
+}
+
+// By series of the generation that works now.
+void plugin_set::show_figures(entry& e) {
   if (!e.running || !e.running->writer) return;
   auto* const lane = e.running->writer.get();
   const auto owner = e.running->metrics_owner;
   auto& m = *parts_.metrics;
   const auto gauge = [&](const char* name, const char* help, auto read) {
-    if (const auto done = m.watch(observability::metric_type::gauge, name, help, {{"plugin", e.id}}, read, owner); !done)
+    if (const auto done = m.watch(observability::metric_type::gauge, name, help, {{"plugin", e.id}}, read, owner);
+        !done)
       log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
   };
-  gauge("gantry_consumer_lag", "Events on the plugin's topics that it has not handled.",
-        [lane] { return static_cast<double>(lane->count().lag); });
   gauge("gantry_write_queue", "Writes that wait for the write lane.",
         [lane] { return static_cast<double>(lane->count().queue); });
   gauge("gantry_outbox_bytes", "Bytes of committed events that the bus has not acknowledged.",
@@ -223,6 +253,35 @@ void plugin_set::watch(entry& e) {
         [lane] { return lane->leads() ? 1.0 : 0.0; });
   gauge("gantry_parked_events", "Events parked in the plugin's store.",
         [lane] { return static_cast<double>(lane->count().parked); });
+  // Not asked under the registry's lock: the bus may wait for its servers.
+  constexpr const char* lag = "gantry_consumer_lag";
+  auto made = m.get_gauge(lag, "Events on the plugin's topics that it has not handled, when the bus could last say.",
+                          {{"plugin", e.id}}, owner);
+  if (made) {
+    const std::lock_guard lock(mutex_);
+    e.lag = *made;
+  } else {
+    log_warn("A metric could not be added.", {{"metric", lag}, {"error", made.failure().text}});
+  }
+}
+
+std::map<std::string, std::uint64_t> plugin_set::measure_lags() const {
+  struct asked {
+    std::shared_ptr<runtime::instance> who;  // keeps its gauge
+    observability::gauge* into;
+  };
+  std::map<std::string, asked> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& e : entries_)
+      if (e->running && e->running->writer) all.emplace(e->id, asked{e->running, e->lag});
+  }
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& [id, one] : all) {
+    const auto lag = out[id] = one.who->writer->lag();
+    if (one.into != nullptr) one.into->set(static_cast<double>(lag));
+  }
+  return out;
 }
 
 void plugin_set::tick() {
@@ -245,22 +304,22 @@ bool plugin_set::drain(std::chrono::milliseconds at_most) {
   for (auto* e : live) {
     e->watching->close();
     e->running->writer->stop_events();
+    e->running->jobs->hold(true);  // those that wait are rows: the next process runs them
   }
   const auto until = std::chrono::steady_clock::now() + at_most;
   const auto busy = [&] {
     return std::any_of(live.begin(), live.end(), [](const entry* e) {
-      return e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->running() != 0;
+      return e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->active() != 0;
     });
   };
   while (busy()) {
     if (std::chrono::steady_clock::now() > until) {
       for (const auto* e : live) {
-        if (e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->running() != 0)
-          log_error("A plugin has work that does not end.",
-                    {{"plugin", e->id},
-                     {"requests", std::to_string(e->running->in_flight())},
-                     {"jobs", std::to_string(e->running->jobs->running())},
-                     {"lane", e->running->writer->idle() ? "idle" : "busy"}});
+        if (e->running->in_flight() != 0 || !e->running->writer->idle() || e->running->jobs->active() != 0)
+          log_error("A plugin has work that does not end.", {{"plugin", e->id},
+                                                             {"requests", std::to_string(e->running->in_flight())},
+                                                             {"jobs", std::to_string(e->running->jobs->active())},
+                                                             {"lane", e->running->writer->idle() ? "idle" : "busy"}});
       }
       return false;
     }
@@ -284,7 +343,7 @@ bool plugin_set::stop() {
   for (auto& e : entries) {
     if (e->abandoned) {
       // A thread is somewhere in its code: nothing of it can be taken away.
-      static_cast<void>(e.release());
+      keep_for_ever(std::move(e));
       continue;
     }
     if (!e->running) continue;
@@ -304,7 +363,7 @@ bool plugin_set::stop() {
       if (!done) {
         log_error("A plugin does not stop.", {{"plugin", e->id}, {"error", done.failure().text}});
         all = false;
-        static_cast<void>(e.release());
+        keep_for_ever(std::move(e));
         continue;
       }
     }

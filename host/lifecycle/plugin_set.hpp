@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "bus/bus.hpp"
+#include "lifecycle/receipt.hpp"
 #include "loader/module.hpp"
 #include "observability/health.hpp"
 #include "observability/metrics.hpp"
@@ -65,6 +68,13 @@ struct plugin_row {
   std::uint64_t generation = 1;
 };
 
+struct swap_request {
+  std::string plugin;
+  std::filesystem::path file;               // empty: the topology's library, as it is now
+  bool force = false;                       // overrules what others would notice
+  std::chrono::microseconds probation{-1};  // negative: the topology's
+};
+
 class plugin_set {
  public:
   explicit plugin_set(host_parts parts);
@@ -72,11 +82,12 @@ class plugin_set {
   plugin_set(const plugin_set&) = delete;
   plugin_set& operator=(const plugin_set&) = delete;
 
-  // Opens the topology's topics, then loads and starts every plugin of this host. Fails only for what concerns all; a plugin's own
-  // failure is in its row.
+  // Opens the topology's topics, then loads and starts every plugin of this host. Fails only for what concerns all; a
+  // plugin's own failure is in its row.
   result<void> start();
 
-  // No new requests or events; returns when what is in progress has ended or the time is over. False: something did not end.
+  // No new requests or events; returns when what is in progress has ended or the time is over. False: something did not
+  // end.
   bool drain(std::chrono::milliseconds at_most);
   // Stops and unloads everything. False: a plugin's stop() does not come back; its thread and its code stay.
   bool stop();
@@ -84,7 +95,17 @@ class plugin_set {
   // Lets time pass: timers, due jobs, pauses. Called every few milliseconds by a thread of its own. [any]
   void tick();
 
-  std::vector<plugin_row> rows() const;                                        // [any]
+  // Puts another file's code in the plugin's place, while the plugin goes on working; the receipt says how that went,
+  // and is kept in the state directory. Takes as long as draining and probation do. Ends early, with the generation
+  // that was there, when `given_up` becomes true. One swap of a plugin at a time: `refused` otherwise. [a thread for
+  // swaps]
+  swap_receipt swap(const swap_request& what, const std::function<void(const swap_step&)>& tell,
+                    const std::atomic<bool>& given_up);
+
+  std::vector<plugin_row> rows() const;  // [any]
+  // By plugin: events on its topics that it has not handled; sets gantry_consumer_lag. Asks the bus, which may wait for
+  // its servers. [any]
+  std::map<std::string, std::uint64_t> measure_lags() const;
   std::shared_ptr<runtime::instance> find(const std::string& plugin) const;    // null: not here, or failed [any]
   const runtime::topic_directory& topics() const noexcept { return topics_; }  // [any], after start
 
@@ -94,21 +115,30 @@ class plugin_set {
     std::unique_ptr<loader::module> file;
     std::shared_ptr<runtime::instance> running;
     std::unique_ptr<runtime::observers> watching;
+    observability::gauge* lag = nullptr;  // running's; null: it has none
     std::string error;
     bool abandoned = false;  // hangs in plugin code: kept, never destroyed
+    bool swapped = false;    // what a swap left, not the topology's library
+    bool swapping = false;   // one is under way
   };
+  class swap_run;
 
   result<void> open_topics();
   result<void> bring_up(entry& e);
   result<void> declare(entry& e);
+  result<void> introduce(entry& e);
   result<void> open_store(entry& e);
   result<void> bounded(entry& e, const char* step, const std::function<result<void>()>& what);
   void watch(entry& e);
+  void show_figures(entry& e);
+  void publish_routes();
+  static void keep_for_ever(std::unique_ptr<entry> what);
 
   const host_parts parts_;
   runtime::topic_directory topics_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<entry>> entries_;  // guarded by mutex_
+  std::vector<std::unique_ptr<entry>> entries_;           // guarded by mutex_
+  std::map<std::string, std::uint64_t> last_generation_;  // that a swap has used; guarded by mutex_
   bool stopped_ = false;
 };
 

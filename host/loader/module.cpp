@@ -204,6 +204,12 @@ result<std::unique_ptr<module>> load(const std::filesystem::path& file, const lo
   if (auto written = write_generation(checked->image, copy); !written) {
     return error{written.failure().code, name + ": " + written.failure().text};
   }
+  if (checked->signature.state != signature_state::none && copy != std::filesystem::absolute(file).lexically_normal()) {
+    // Beside the copy as well: a host that starts with it checks it again.
+    auto signed_by = read_image(file.string() + ".minisig");
+    if (!signed_by) return signed_by.failure();
+    if (auto written = write_generation(*signed_by, copy.string() + ".minisig"); !written) return written.failure();
+  }
   auto library = map_library(copy, name);
   if (!library) return library.failure();
   if (!library->has("gantry_plugin")) {

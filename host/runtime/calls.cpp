@@ -85,8 +85,12 @@ class call_write final : public write {
         key_(key),
         correlation_id_(context.why.correlation_id),
         traceparent_(context.why.traceparent),
-        with_(std::move(with)) {}
+        with_(std::move(with)) {
+    to_.enter();  // also when the caller has taken it back
+  }
+  ~call_write() override { to_.leave(); }
   cause why() const override { return {correlation_id_, {}, traceparent_}; }
+  instance* of() const override { return &to_; }
   gantry_status run(gantry_tx& tx) override {
     {
       const std::lock_guard lock(with_->mutex);
@@ -189,7 +193,13 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   if (begun >= deadline)
     return refuse(GANTRY_TIMEOUT, "the deadline had passed before " + std::string(plugin) + " was called");
 
-  const auto table = table_.load();
+  auto table = table_.load();
+  if (holding_.load(std::memory_order_acquire)) {
+    table.reset();  // whoever holds the plugin waits until the former table is gone
+    if (!let_in(plugin, deadline))
+      return refuse(GANTRY_TIMEOUT, std::string(plugin) + " was being replaced when the deadline passed");
+    table = table_.load();
+  }
   const auto target = view(c.target);
   const auto mark = target.find('?');
   const auto path = target.substr(0, mark);

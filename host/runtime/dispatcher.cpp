@@ -109,6 +109,7 @@ class dispatcher::request_write final : public write {
   explicit request_write(std::unique_ptr<request_work> request) : request_(std::move(request)) {}
 
   cause why() const override { return request_->context_.why; }
+  instance* of() const override { return &request_->to_; }
 
   gantry_status run(gantry_tx& tx) override {
     const auto& r = *request_;
@@ -187,8 +188,7 @@ bool dispatcher::request_work::run() {
   }
   if (!prepare(request_)) return false;
   if (route_.idempotent) {
-    auto refusal =
-        key_.take(in_.principal, in_.method, path_, find_header(in_.headers, "idempotency-key"), in_.body);
+    auto refusal = key_.take(in_.principal, in_.method, path_, find_header(in_.headers, "idempotency-key"), in_.body);
     if (refusal) {
       answer(std::move(*refusal));
       return false;
@@ -234,6 +234,46 @@ dispatcher::dispatcher(request_pool& workers, request_pool& callbacks, const clo
 
 void dispatcher::routes(std::shared_ptr<const route_table> table) { table_.store(std::move(table)); }
 
+std::weak_ptr<const route_table> dispatcher::hold(const std::string& plugin) {
+  {
+    const std::lock_guard lock(held_mutex_);
+    held_plugin_ = plugin;
+    holding_.store(true, std::memory_order_release);
+  }
+  // Whoever takes the new table sees that the plugin is held.
+  auto table = table_.load();
+  std::weak_ptr<const route_table> before = table;
+  table_.store(std::make_shared<const route_table>(*table));
+  return before;
+}
+
+std::size_t dispatcher::release() {
+  std::vector<held_request> waiting;
+  {
+    const std::lock_guard lock(held_mutex_);
+    waiting.swap(held_);
+    held_plugin_.clear();
+    holding_.store(false, std::memory_order_release);
+  }
+  released_.notify_all();
+  for (auto& one : waiting) submit(std::move(*one.in), std::move(one.sink));
+  return waiting.size();
+}
+
+bool dispatcher::hold_back(std::string_view plugin, std::unique_ptr<inbound>& in, std::unique_ptr<reply_sink>& sink) {
+  const std::lock_guard lock(held_mutex_);
+  if (held_plugin_ != plugin) return false;
+  held_.push_back({std::move(in), std::move(sink)});
+  return true;
+}
+
+bool dispatcher::let_in(std::string_view plugin, std::int64_t deadline_us) {
+  if (!holding_.load(std::memory_order_acquire)) return true;
+  std::unique_lock lock(held_mutex_);
+  const auto left = std::chrono::microseconds(std::max<std::int64_t>(deadline_us - clock_.steady_us(), 0));
+  return released_.wait_for(lock, left, [&] { return held_plugin_ != plugin; });
+}
+
 void dispatcher::submit(inbound&& in, std::unique_ptr<reply_sink> sink) {
   auto table = table_.load();
   auto in_place = std::make_unique<inbound>(std::move(in));
@@ -249,6 +289,7 @@ void dispatcher::submit(inbound&& in, std::unique_ptr<reply_sink> sink) {
     sink->send(std::move(refusal));
     return;
   }
+  if (holding_.load(std::memory_order_acquire) && hold_back(at.owner->id(), in_place, sink)) return;
   const bool is_call = in_place->is_call;
   auto request = std::make_unique<request_work>(*this, std::move(in_place), std::move(sink), std::move(table), at);
   auto turn = std::make_unique<request_turn>(std::move(request));

@@ -1,13 +1,14 @@
 // Brings requests to plugins: over HTTP from outside, and as calls from plugin to plugin.
 //
-// A request from outside runs on a request worker; when its handler answers by a write, the write lane takes over and the worker is
-// free. A local call runs on the caller's own thread: one function call through the route table. A call to a plugin that
-// does not run here goes to another host, and its own thread waits for the reply.
+// A request from outside runs on a request worker; when its handler answers by a write, the write lane takes over and
+// the worker is free. A local call runs on the caller's own thread: one function call through the route table. A call
+// to a plugin that does not run here goes to another host, and its own thread waits for the reply.
 //
 // Owned by app. Thread: any.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -35,8 +36,8 @@ namespace gantry::runtime {
 
 struct inbound {
   std::string method;
-  std::string path;   // as sent, percent-encoded, without the query
-  std::string query;  // as sent, without '?'
+  std::string path;                                          // as sent, percent-encoded, without the query
+  std::string query;                                         // as sent, without '?'
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
   std::string principal;  // who asks, once that was checked; scopes idempotency keys
@@ -63,6 +64,13 @@ class dispatcher {
   void routes(std::shared_ptr<const route_table> table);
   std::shared_ptr<const route_table> routes() const { return table_.load(); }
 
+  // Requests and calls to this plugin wait from here on instead of going in, until it is released; those whose deadline
+  // passes meanwhile are answered so. One plugin at a time. Who had been let in before is through when the table that
+  // routes() returned until now is gone: hold() replaces it and returns it. [any]
+  std::weak_ptr<const route_table> hold(const std::string& plugin);
+  // Lets them in, by the table of that moment. Returns how many had waited. [any]
+  std::size_t release();
+
   // Answers through the sink, also when nothing answers here (404, 405, 503).
   void submit(inbound&& in, std::unique_ptr<reply_sink> sink);
 
@@ -83,6 +91,10 @@ class dispatcher {
   gantry_status call_elsewhere(instance& from, const gantry_call& request, std::int64_t deadline_us,
                                std::string_view correlation_id, std::string_view traceparent, gantry_call_reply& out);
   bool is_elsewhere(std::string_view plugin) const;
+  // Takes the request when its plugin is held.
+  bool hold_back(std::string_view plugin, std::unique_ptr<inbound>& in, std::unique_ptr<reply_sink>& sink);
+  // Waits until the plugin is released; false: not before the deadline.
+  bool let_in(std::string_view plugin, std::int64_t deadline_us);
   // Of local calls; those to other hosts have a breaker for each host.
   bool breaker_allows(std::string_view plugin, std::int64_t now_us);
   void reported(std::string_view plugin, bool good);
@@ -100,6 +112,15 @@ class dispatcher {
   const clock& clock_;
   const std::int64_t default_timeout_us_;
   std::atomic<std::shared_ptr<const route_table>> table_;
+  struct held_request {
+    std::unique_ptr<inbound> in;
+    std::unique_ptr<reply_sink> sink;
+  };
+  std::atomic<bool> holding_{false};  // a plugin is held
+  std::mutex held_mutex_;
+  std::condition_variable released_;
+  std::string held_plugin_;         // guarded by held_mutex_
+  std::vector<held_request> held_;  // guarded by held_mutex_
   std::mutex breakers_mutex_;
   std::unordered_map<std::string, call::breaker> breakers_;  // by plugin; guarded
   std::atomic<std::uint32_t> troubled_{0};                   // breakers that have counted a failure

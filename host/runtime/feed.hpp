@@ -68,6 +68,10 @@ class feed {
   void rewound(std::uint64_t next, std::uint64_t replay_end);
   bool replaying(const bus::record& r) const noexcept { return r.offset < replay_end_; }
   std::uint64_t next() const noexcept { return next_; }
+  // Whether somebody else has moved the position, as it stands in the store; `back`: to a place before this reader's, as a
+  // replay does.
+  bool moved(std::uint64_t stored_epoch) const noexcept { return held() && stored_epoch != epoch_; }
+  bool back(std::uint64_t stored_next) const noexcept { return stored_next < saved_next_; }
   std::uint64_t lag() const { return consumer_.lag(where, next_); }
   std::uint64_t unsaved() const noexcept { return unsaved_; }
   bus::consumer& from() noexcept { return consumer_; }

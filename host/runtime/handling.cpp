@@ -58,13 +58,18 @@ gantry_status run_write(instance& owner, const gantry_context& context, gantry_t
   return status;
 }
 
-gantry_status run_keyed_write(instance& owner, const gantry_context& context, const idempotency_key& key, gantry_tx& tx,
-                              reply& out) {
-  auto& kept = owner.writer->replies();
-  switch (kept.find(*tx.db.session, key, out)) {
+namespace {
+
+// Answers from what is stored under the key. Nothing: nothing is.
+std::optional<gantry_status> repeat(instance& owner, const idempotency_key& key, bool ask_table, gantry_tx& tx,
+                                    reply& out) {
+  auto& session = *tx.db.session;
+  reply stored;
+  switch (owner.writer->replies().find(session, key, stored, ask_table)) {
     case idempotency::found::nothing:
       break;
     case idempotency::found::same:
+      out = std::move(stored);
       out.headers.emplace_back("idempotency-replayed", "true");
       return GANTRY_OK;
     case idempotency::found::other_body:
@@ -72,15 +77,34 @@ gantry_status run_keyed_write(instance& owner, const gantry_context& context, co
                     "this Idempotency-Key was used with another request body");
       return GANTRY_OK;
     case idempotency::found::unreadable:
-      return fail(GANTRY_RETRY, tx.db.session->error_text());
+      out = problem_for(GANTRY_UNAVAILABLE, session.error_text());
+      return fail(GANTRY_RETRY, session.error_text());
   }
-  if (context.write == nullptr) {
-    // Refused before any write: there was no earlier reply to repeat.
+  return std::nullopt;
+}
+
+}  // namespace
+
+gantry_status run_keyed_write(instance& owner, const gantry_context& context, const idempotency_key& key, gantry_tx& tx,
+                              reply& out) {
+  const bool refused = context.write == nullptr;
+  if (const auto repeated = repeat(owner, key, refused, tx, out)) return *repeated;
+  if (refused) {
+    // There was no earlier reply to repeat.
     out = *context.reply;
     return GANTRY_OK;
   }
   const auto status = run_write(owner, context, tx, out);
-  if (out.status < 500) kept.keep(key, out);
+  if (out.status < 500) {
+    owner.writer->replies().keep(key, out);
+    return status;
+  }
+  // It is not stored either. A statement that failed may stand in the way of the next one.
+  tx.db.close_cursors();
+  if (status != GANTRY_OK && tx.db.session->rollback_to() != GANTRY_OK) return status;
+  if (const auto repeated = repeat(owner, key, true, tx, out))
+    // What this one has done is taken back.
+    return *repeated != GANTRY_OK ? *repeated : fail(GANTRY_CONFLICT, "another host has answered the same request");
   return status;
 }
 

@@ -237,14 +237,15 @@ void idempotency::end(const idempotency_key& key) {
   running_.erase({key.high, key.low, 0});
 }
 
-idempotency::found idempotency::find(store::session& session, const idempotency_key& key, reply& out) const {
+idempotency::found idempotency::find(store::session& session, const idempotency_key& key, reply& out,
+                                     bool ask_table) const {
   for (const auto& e : batch_) {
     if (e.key.high != key.high || e.key.low != key.low) continue;
     if (e.key.body != key.body) return found::other_body;
     out = decode_reply(e.text);
     return found::same;
   }
-  if (shared_) return taken_ || knows(key.high) ? find_shared(session, key, out) : found::nothing;
+  if (shared_) return ask_table || taken_ || knows(key.high) ? find_shared(session, key, out) : found::nothing;
   for (const auto& h : hours_) {
     if (h.places.empty()) continue;
     for (std::size_t at = key.high & (h.places.size() - 1); h.places[at].row != 0; at = (at + 1) & (h.places.size() - 1)) {

@@ -5,8 +5,8 @@
 // read back at the start from the rows' small `keys` column.
 //
 // Where several hosts share the store there is a row for each key instead, unique: of two hosts that answer the same request one
-// can't commit, runs again, and finds the other's reply. Nobody asks the table before a first attempt: what a new key
-// costs is its part of one round trip a batch.
+// can't commit, runs again, and finds the other's reply. Nobody asks the table before a first attempt that writes: what a
+// new key costs is its part of one round trip a batch.
 // Owned by a lane. Thread: the lane's, but for begin() and end().
 #pragma once
 
@@ -58,8 +58,9 @@ class idempotency {
   void end(const idempotency_key& key);
 
   // Looks a key up, among what was stored and what this batch keeps. `same`: `out` is the stored reply.
-  // `unreadable`: the store did not answer, so nobody knows.
-  found find(store::session& session, const idempotency_key& key, reply& out) const;
+  // `unreadable`: the store did not answer, so nobody knows. Of what another host has stored since the start only
+  // `ask_table` knows: for a request that stores nothing, and so can't run into that host's row.
+  found find(store::session& session, const idempotency_key& key, reply& out, bool ask_table = false) const;
 
   // Keeps a reply with this batch.
   void keep(const idempotency_key& key, const reply& r);

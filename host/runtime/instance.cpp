@@ -71,7 +71,8 @@ instance::instance(std::string id, std::string version, std::uint32_t generation
 }
 
 instance::~instance() {
-  if (writer) writer->close();
+  // The last generation ends the plugin's lane: first, because a job that ends writes there.
+  if (writer.use_count() == 1) writer->close();
   jobs.reset();
   writer.reset();
   if (plugin != nullptr && plugin->destroy != nullptr)

@@ -111,9 +111,10 @@ class instance {
   surroundings around;
   probe counts;
   std::string config = "{}";
-  std::unique_ptr<store::store> database;
-  std::unique_ptr<lane> writer;
-  std::unique_ptr<job_board> jobs;
+  // These belong to the plugin rather than to this generation: the one that replaces it takes them over.
+  std::shared_ptr<store::store> database;
+  std::shared_ptr<lane> writer;
+  std::shared_ptr<job_board> jobs;
   observability::owner_id metrics_owner = 0;
   const gantry_instance* plugin = nullptr;
   // Timers that restore() asks for, until the lane takes them. [main or lane]

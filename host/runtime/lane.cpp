@@ -1,8 +1,10 @@
 #include "runtime/lane.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "jobs/job_board.hpp"
+#include "observability/log.hpp"
 #include "runtime/instance.hpp"
 
 namespace gantry::runtime {
@@ -10,7 +12,8 @@ namespace {
 
 constexpr std::int64_t maintenance_us = 1'000'000;
 constexpr std::int64_t slow_batch_us = 20'000;
-constexpr std::size_t unsettled_max = 4;  // commits that wait for their sync
+constexpr std::int64_t refused_at_most_us = 5'000'000;  // until an outbox that a healthy bus does not take is said
+constexpr std::size_t unsettled_max = 4;                // commits that wait for their sync
 
 }  // namespace
 
@@ -34,7 +37,7 @@ bool lane::enqueue(std::unique_ptr<write>& w, std::string& why) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (closed_) {
-      why = owner_.id() + " has stopped";
+      why = owner_->id() + " has stopped";
       return false;
     }
     if (!broken_.empty()) {
@@ -42,11 +45,11 @@ bool lane::enqueue(std::unique_ptr<write>& w, std::string& why) {
       return false;
     }
     if (queue_.size() >= options_.queue_max) {
-      why = owner_.id() + ": " + std::to_string(queue_.size()) + " writes are waiting, that is all the queue takes";
+      why = owner_->id() + ": " + std::to_string(queue_.size()) + " writes are waiting, that is all the queue takes";
       return false;
     }
     if (relay_ && relay_->pending_bytes() > options_.outbox_max_bytes) {
-      why = owner_.id() + ": the bus has not taken " + std::to_string(relay_->pending_bytes()) +
+      why = owner_->id() + ": the bus has not taken " + std::to_string(relay_->pending_bytes()) +
             " bytes of the outbox, outbox.max_bytes is " + std::to_string(options_.outbox_max_bytes);
       return false;
     }
@@ -67,6 +70,7 @@ bool lane::enqueue_always(std::unique_ptr<write>& w) {
 }
 
 void lane::tick() {
+  still_.look(clock_.steady_us());
   {
     const std::lock_guard lock(queue_mutex_);
     if (closed_ || !broken_.empty()) return;
@@ -76,7 +80,8 @@ void lane::tick() {
 
 bool lane::idle() const {
   const std::lock_guard lock(queue_mutex_);
-  return queue_.empty() && !busy_ && unsettled_count_ == 0 && (!relay_ || (relay_->current() && relay_->pending_bytes() == 0));
+  return queue_.empty() && !busy_ && unsettled_count_ == 0 &&
+         (!relay_ || (relay_->current() && relay_->pending_bytes() == 0));
 }
 
 void lane::available(bus::partition_id where) {
@@ -112,9 +117,10 @@ void lane::run() {
       return;
     }
   }
+  if (presence_) keep_place(now);
+  // Behind what takes its time: what is handled below should still be this host's.
   if (moved_.load(std::memory_order_acquire)) hear_of_moves();
   if (now >= next_claim_us_) claim_partitions(now);
-  if (presence_) keep_place(now);
   if (relay_->wants_catch_up() && make_durable()) catch_up();
   wheel_.acknowledged(relay_->acknowledged_through(), timer_now());
   bool waiting = false;
@@ -139,10 +145,33 @@ void lane::run() {
   if (timers_wait_) note_caught_up();
   if (now - last_maintenance_us_ >= maintenance_us) {
     last_maintenance_us_ = now;
+    look_at_outbox(now);
     maintain();
   }
   timer_count_ = wheel_.size();
   busy_ = false;
+}
+
+// What the bus refuses although it is well: nothing else would show it.
+void lane::look_at_outbox(std::int64_t now) {
+  const bool refused = relay_->stuck() && relay_->pending_bytes() != 0 && bus_.health();
+  if (!refused) {
+    if (std::exchange(refused_since_us_, 0) == 0) return;
+    const std::lock_guard lock(queue_mutex_);
+    if (outbox_error_.empty()) return;
+    outbox_error_.clear();
+    observability::log_info("Events leave the outbox again.", {{"plugin", owner_->id()}});
+    return;
+  }
+  if (refused_since_us_ == 0) refused_since_us_ = now;
+  if (now - refused_since_us_ < refused_at_most_us) return;
+  const auto why = relay_->last_error();
+  const std::lock_guard lock(queue_mutex_);
+  if (outbox_error_.empty())
+    observability::log_error(
+        "Committed events do not leave the outbox.",
+        {{"plugin", owner_->id()}, {"bytes", std::to_string(relay_->pending_bytes())}, {"reason", why}});
+  outbox_error_ = "committed events do not leave the outbox: " + why;
 }
 
 void lane::catch_up() {
@@ -169,24 +198,27 @@ lane_counts lane::count() const {
   {
     const std::lock_guard lock(queue_mutex_);
     out.queue = queue_.size();
-    out.blocked = !broken_.empty() ? broken_ : halted_;
+    out.blocked = !broken_.empty() ? broken_ : !halted_.empty() ? halted_ : outbox_error_;
   }
   out.timers = timer_count_;
   out.parked = parking_.count();
   out.leads = leads();
   if (relay_) out.outbox_bytes = relay_->pending_bytes();
-  if (!feeds_ready_.load(std::memory_order_acquire)) return out;
-  for (const auto& f : feeds_)
-    if (f->held() || !presence_) out.lag += f->lag();
+  return out;
+}
+
+std::uint64_t lane::lag() const {
+  std::uint64_t out = 0;
+  for (const auto& [place, records] : lags()) out += records;
   return out;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> lane::lags() const {
   std::vector<std::pair<std::string, std::uint64_t>> out;
+  const std::lock_guard reading(feeds_mutex_);
   if (!feeds_ready_.load(std::memory_order_acquire)) return out;
   for (const auto& f : feeds_)
-    if (f->held() || !presence_)
-      out.emplace_back(f->topic + "/" + std::to_string(f->where.partition), f->lag());
+    if (f->held() || !presence_) out.emplace_back(f->topic + "/" + std::to_string(f->where.partition), f->lag());
   return out;
 }
 

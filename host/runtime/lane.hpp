@@ -1,16 +1,15 @@
-// The write lane of one store: whatever changes it passes here, in batches of one transaction each. Waiting requests, the
-// events of all partitions, results of jobs and timers share a commit, and with it its fsync.
+// The write lane of one store: whatever changes it passes here, in batches of one transaction each. Waiting requests,
+// the events of all partitions, results of jobs and timers share a commit, and with it its fsync.
 //
 // One run handles one batch:
 //   BEGIN; positions; events in order; each write in a savepoint; idempotency row; outbox row; COMMIT
 //   once it is durable the relay gets the events, replies go out, jobs begin.
-// While more is waiting, the sync of a commit goes on beside the next batch: on a store whose commits are many it decides
-// how many there can be.
-// An event that fails takes the batch back: what came before it commits, and the event is tried again alone, later; in the end
-// it is parked. A write that fails takes back only itself.
+// While more is waiting, the sync of a commit goes on beside the next batch: on a store whose commits are many it
+// decides how many there can be. An event that fails takes the batch back: what came before it commits, and the event
+// is tried again alone, later; in the end it is parked. A write that fails takes back only itself.
 //
-// A store that several hosts share has a lane on each of them. Each handles the events of the partitions that it has claimed,
-// and any write; see presence.hpp for who leads the relay.
+// A store that several hosts share has a lane on each of them. Each handles the events of the partitions that it has
+// claimed, and any write; see presence.hpp for who leads the relay.
 //
 // Owned by an instance. Thread: run() on a lane worker; enqueue() any; open() and close() main.
 #pragma once
@@ -30,11 +29,13 @@
 #include "base/result.hpp"
 #include "bus/bus.hpp"
 #include "outbox/relay.hpp"
+#include "runtime/current_instance.hpp"
 #include "runtime/feed.hpp"
 #include "runtime/id_window.hpp"
 #include "runtime/idempotency.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/presence.hpp"
+#include "runtime/standstill.hpp"
 #include "runtime/timer_wheel.hpp"
 #include "runtime/transaction.hpp"
 #include "runtime/worker_pool.hpp"
@@ -52,24 +53,30 @@ class write {
   virtual ~write() = default;
 
   virtual cause why() const { return {}; }
+  // Whose code it runs: what it emits is held against what this generation declares. Null: whichever works now.
+  virtual instance* of() const { return nullptr; }
   // True when finished() changes what the lane itself keeps in memory: then it comes before the lane's next batch.
   virtual bool changes_lane() const { return false; }
   // Works on the transaction; may be called again on another one. Anything but OK takes back what it did. [lane]
   virtual gantry_status run(gantry_tx& tx) = 0;
-  // Called once. After the commit: `status` is what the last run() returned, and `text` the error that went with it. Not
-  // committed: why there was no commit. Must not block. [lane or the thread that closes the lane]
+  // Called once. After the commit: `status` is what the last run() returned, and `text` the error that went with it.
+  // Not committed: why there was no commit. Must not block. [lane or the thread that closes the lane]
   virtual void finished(bool committed, gantry_status status, std::string_view text) = 0;
 };
 
 struct lane_options {
-  std::size_t batch_max = 256;        // events of one transaction, and as many writes
-  std::size_t queue_max = 4096;       // writes that wait
+  std::size_t batch_max = 256;   // events of one transaction, and as many writes
+  std::size_t queue_max = 4096;  // writes that wait
   std::uint64_t outbox_max_bytes = 256ULL * 1024 * 1024;
   std::uint64_t parked_max = 10'000;
   poison_policy poison = poison_policy::park_key;
-  std::uint64_t seed = 1;  // of the jitter
+  std::uint64_t seed = 1;     // of the jitter
   std::string host = "main";  // its name in the topology: tells hosts apart that share a store
-  std::int64_t lease_us = 5'000'000;  // a host that shares a store counts as gone when it was not heard of for so long
+  // A host that shares a store counts as gone when it was not heard of for so long. It is not heard of while it is in a
+  // batch, which must not cost it its jobs.
+  std::int64_t lease_us = 30'000'000;
+  std::int64_t lead_us =
+      5'000'000;  // likewise, until another host's relay leads: what waits in the outbox is late by then
 };
 
 struct lane_counts {
@@ -77,7 +84,6 @@ struct lane_counts {
   std::size_t timers = 0;
   std::uint64_t outbox_bytes = 0;
   std::uint64_t parked = 0;
-  std::uint64_t lag = 0;
   bool leads = true;    // the relay of its store
   std::string blocked;  // why it takes no writes or no events; empty when all is well
 };
@@ -93,6 +99,13 @@ class lane final : public task, public bus::consumer_events {
 
   // Joins the group and begins to handle events. [main]
   result<void> consume(std::string_view group);
+
+  // Gives the plugin's work to another generation of it, between two batches. `between` runs while nothing of the lane
+  // does; when it fails the work stays where it was. Topics that only the next one consumes are joined, and what it no
+  // longer consumes is left. `paused_us`: for how long nothing ran. Neither generation may be destroyed meanwhile.
+  // [main]
+  result<void> hand_over(instance& next, std::string_view group, const std::function<result<void>()>& between,
+                         std::int64_t& paused_us);
 
   // Stops taking events; writes go on. [main]
   void stop_events();
@@ -115,9 +128,11 @@ class lane final : public task, public bus::consumer_events {
   bool leads() const noexcept { return !presence_ || presence_->leads(); }
 
   lane_counts count() const;
+  // Events on its topics that it has not handled. Asks the bus, which may wait for its servers. [any]
+  std::uint64_t lag() const;
   std::vector<std::pair<std::string, std::uint64_t>> lags() const;  // "topic/partition" -> records
   const std::string& source() const noexcept { return source_; }
-  instance& owner() noexcept { return owner_; }
+  instance& owner() noexcept { return *owner_; }  // the generation that works now [any]
 
   // Used by writes of the runtime's own (replay, dead letters). [lane]
   std::vector<feed*> feeds_of(std::string_view topic);
@@ -150,8 +165,8 @@ class lane final : public task, public bus::consumer_events {
     std::size_t at = 0;  // index into taken_
     gantry_status status = GANTRY_OK;
     std::string text;
-    bool store = false;  // it was the store, no handler
-    bool guess = false;  // one of several given to a handler at once, which did not say which
+    bool store = false;     // it was the store, no handler
+    bool guess = false;     // one of several given to a handler at once, which did not say which
     feed* stale = nullptr;  // whose position somebody else has moved
   };
   // What follows from a commit and must not be seen outside before the commit is durable.
@@ -166,18 +181,22 @@ class lane final : public task, public bus::consumer_events {
   };
   enum class attempt_end { committed, event_failed, rerun, stale, refused, broken };
 
+  result<void> join(std::string_view group);
+  void leave_group();
+  std::vector<std::string> topics_of(const instance& who) const;
   result<void> in_transaction(const std::function<result<void>()>& what);
   result<void> make_tables();
   result<void> take_name(const std::string& source_prefix);
   result<std::uint64_t> highest_on_bus(std::string_view source);
   result<void> meta(std::string_view name, std::string& out);
+  result<std::uint64_t> named_number(std::string_view name, std::string_view content, std::uint64_t otherwise) const;
   gantry_status set_meta(std::string_view name, std::string_view content);
 
   void begin_at_ends();
   void hear_of_moves();
   void want(feed& f, bool wanted);
   void claim_partitions(std::int64_t now);
-  result<void> claim(const std::vector<feed*>& all);
+  result<std::vector<feed*>> claim(const std::vector<feed*>& all, std::string& busy);
   void claim_later(feed& f, std::int64_t at_us);
   void keep_place(std::int64_t now);
   void look_around(std::int64_t now);
@@ -188,9 +207,11 @@ class lane final : public task, public bus::consumer_events {
   bool restore_timers();
   void hold_timers();
   bool others_reached(std::size_t i);
-  bool read_others_positions();
+  bool read_positions();
+  void lose(feed& f, std::int64_t claim_at_us);
   gantry_status forget_unparked();
 
+  void look_at_outbox(std::int64_t now);
   void catch_up();
   void take_writes();
   void fire_timers();
@@ -224,11 +245,11 @@ class lane final : public task, public bus::consumer_events {
   gantry_status park(taken& t, std::string_view text, std::uint32_t attempts);
   result<bus::topic_id> find_topic(std::string_view name) const;
   void note_caught_up();
-  // The clock of timers: it stands still while the bus can't be reached, so that an outage delays a saga and never cancels
-  // it. Microseconds.
+  // The clock of timers: it stands still while the bus can't be reached, and stood while the process did, so that an
+  // outage delays a saga and never cancels it. Microseconds.
   std::int64_t timer_now();
 
-  instance& owner_;
+  current_instance owner_;
   store::store& store_;
   bus::bus& bus_;
   const clock& clock_;
@@ -239,11 +260,12 @@ class lane final : public task, public bus::consumer_events {
   std::unique_ptr<store::session> session_;
   std::unique_ptr<outbox::relay> relay_;
   std::unique_ptr<bus::consumer> consumer_;
-  std::deque<std::unique_ptr<aftermath>> unsettled_;       // in the order of their commits
-  std::vector<std::unique_ptr<aftermath>> settled_;        // to be used again
+  std::deque<std::unique_ptr<aftermath>> unsettled_;  // in the order of their commits
+  std::vector<std::unique_ptr<aftermath>> settled_;   // to be used again
   std::atomic<std::size_t> unsettled_count_{0};
   std::vector<std::unique_ptr<feed>> feeds_;
-  std::vector<std::uint64_t> starting_ends_;  // of feeds_: timers wait until they are reached; UINT64_MAX: not known yet
+  std::vector<std::uint64_t>
+      starting_ends_;  // of feeds_: timers wait until they are reached; UINT64_MAX: not known yet
   gantry_tx tx_;
   timer_wheel wheel_;
   idempotency idempotency_;
@@ -251,11 +273,11 @@ class lane final : public task, public bus::consumer_events {
   id_window id_window_;
 
   // Of a store that hosts share.
-  std::unique_ptr<presence> presence_;  // null: this host has the store alone
-  std::string reserved_name_;           // of the row that keeps which outbox numbers are reserved
-  std::uint64_t outbox_id_ = 0;         // of the row that this batch has written
-  bool expelled_ = false;               // another process has this host's name
-  std::vector<std::uint64_t> others_next_;  // positions of feeds_ that other hosts have moved
+  std::unique_ptr<presence> presence_;      // null: this host has the store alone
+  std::string reserved_name_;               // of the row that keeps which outbox numbers are reserved
+  std::uint64_t outbox_id_ = 0;             // of the row that this batch has written
+  bool expelled_ = false;                   // another process has this host's name
+  std::vector<std::uint64_t> others_next_;  // positions of feeds_ as they stand in the store
   std::int64_t next_round_us_ = 0;
   std::int64_t next_outbox_us_ = 0;
   std::int64_t next_jobs_us_ = 0;
@@ -277,14 +299,16 @@ class lane final : public task, public bus::consumer_events {
   std::uint64_t deleting_through_ = 0;
   std::uint64_t deleted_through_ = 0;
   std::int64_t last_maintenance_us_ = 0;
+  std::int64_t refused_since_us_ = 0;  // the outbox by a bus that is well; 0: not so
   std::int64_t blocked_until_us_ = 0;  // after a full disk
   std::uint64_t random_state_;
   std::int64_t frozen_since_us_ = 0;
   std::int64_t frozen_total_us_ = 0;
   std::int64_t well_since_us_ = 0;  // bus and store are back, and timers still stand; 0: not so
+  standstill still_;
   bool jobs_left_ = false;    // of a host that has left, and not taken over yet
   bool timers_left_ = false;  // likewise
-  bool store_away_ = false;  // a shared store that does not answer: its timers stand still
+  bool store_away_ = false;   // a shared store that does not answer: its timers stand still
 
   std::int64_t next_claim_us_ = INT64_MAX;
   std::string claim_error_;
@@ -298,9 +322,11 @@ class lane final : public task, public bus::consumer_events {
   std::vector<std::unique_ptr<write>> queue_;  // guarded by queue_mutex_
   bool closed_ = false;                        // guarded by queue_mutex_
   std::string broken_;                         // guarded by queue_mutex_: why the store takes no writes any more
-  std::string halted_;                         // guarded by queue_mutex_: a partition that stands still, and why
+  std::string outbox_error_;  // guarded by queue_mutex_: events that a healthy bus does not take, and why
+  std::string halted_;        // guarded by queue_mutex_: a partition that stands still, and why
   std::atomic<bool> events_on_{false};
-  std::atomic<bool> feeds_ready_{false};  // feeds_ does not change while it is set
+  std::atomic<bool> feeds_ready_{false};
+  mutable std::mutex feeds_mutex_;  // held while feeds_ changes, and by other threads that read it
   std::atomic<bool> caught_up_{false};
   bool timers_wait_ = true;  // until the plugin has handled what was on its topics when the bus was there (again)
   std::atomic<bool> busy_{false};

@@ -53,7 +53,7 @@ bool lane::take_events() {
     if (!filled) {
       f.halted = filled.failure().text;
       log_error("A partition stands still.",
-                {{"plugin", owner_.id()}, {"topic", f.topic}, {"reason", f.halted}});
+                {{"plugin", owner_->id()}, {"topic", f.topic}, {"reason", f.halted}});
       const std::lock_guard lock(queue_mutex_);
       halted_ = f.topic + "/" + std::to_string(f.where.partition) + ": " + f.halted;
       continue;
@@ -93,13 +93,13 @@ void lane::handle_batch() {
     switch (end) {
       case attempt_end::committed: return;
       case attempt_end::event_failed:
-        owner_.counts.reruns->add();
+        owner_->counts.reruns->add();
         blame(what);
         // The rest of the batch does not wait for the one that failed.
         if (taken_.empty() && writes_.empty()) return;
         continue;
       case attempt_end::rerun:
-        owner_.counts.reruns->add();
+        owner_->counts.reruns->add();
         if (taken_.size() + writes_.size() == 1) ++reruns_of_one;
         if (!halve(what, reruns_of_one)) return;
         continue;
@@ -139,7 +139,7 @@ lane::attempt_end lane::attempt(failure& what) {
   if (!worth_a_transaction()) {
     for (auto& [f, n] : touched_) f->taken(n, false);
     for (std::size_t i = 0; i < taken_.size(); ++i)
-      if (!fresh_[i]) owner_.counts.events_dropped->add();
+      if (!fresh_[i]) owner_->counts.events_dropped->add();
     taken_.clear();
     return attempt_end::committed;
   }
@@ -203,14 +203,17 @@ gantry_status lane::run_writes() {
     if (const auto status = s.savepoint(); status != GANTRY_OK) return status;
     const auto mark = tx_.here();
     const auto removed = parking_.removed();
+    auto* const whose = writes_[i]->of();
+    auto& worker = whose != nullptr ? *whose : *owner_;
+    tx_.owner = &worker;
     tx_.why = writes_[i]->why();
     tx_.reply.reset();
     tx_.usable = true;
     gantry_status status = GANTRY_OK;
     {
-      const observability::work_scope scope({owner_.id(), owner_.generation(), tx_.why.correlation_id, "write"});
+      const observability::work_scope scope({worker.id(), worker.generation(), tx_.why.correlation_id, "write"});
       const transaction_mark inside;
-      const watched_work watched(owner_, work_kind::write, "write", tx_.why.correlation_id);
+      const watched_work watched(worker, work_kind::write, "write", tx_.why.correlation_id);
       fail(GANTRY_OK, {});
       status = writes_[i]->run(tx_);
     }

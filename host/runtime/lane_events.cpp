@@ -20,7 +20,7 @@ using observability::log_warn;
 }  // namespace
 
 const subscription* lane::find_handler(const bus::record& r, std::string_view topic) const {
-  for (const auto& s : owner_.declared.subscriptions)
+  for (const auto& s : owner_->declared.subscriptions)
     if (s.observe == nullptr && s.type == r.type && s.topic == topic) return &s;
   return nullptr;
 }
@@ -35,18 +35,19 @@ gantry_status lane::handle_with(const subscription& s, gantry_tx& tx, const bus:
                                 std::uint32_t partition, bool replayed) {
   if (r.version < s.min_version || r.version > s.max_version)
     return fail(GANTRY_REJECT, "schema version " + std::to_string(r.version) + " of " + std::string(r.type) + ", " +
-                                   owner_.id() + " reads " + std::to_string(s.min_version) + " to " +
+                                   owner_->id() + " reads " + std::to_string(s.min_version) + " to " +
                                    std::to_string(s.max_version));
   const auto event = event_of(r, topic, partition, replayed);
+  tx.owner = &*owner_;
   tx.why = {r.correlation_id, r.id, r.traceparent};
   tx.suppressed = replayed;
   tx.usable = true;
-  const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, topic});
+  const observability::work_scope scope({owner_->id(), owner_->generation(), r.correlation_id, topic});
   const transaction_mark mark;
-  const watched_work watched(owner_, work_kind::event, s.type, r.id);
+  const watched_work watched(*owner_, work_kind::event, s.type, r.id);
   fail(GANTRY_OK, {});
   std::size_t failed = 0;
-  const auto status = owner_.guarded(
+  const auto status = owner_->guarded(
       [&] { return s.on_event != nullptr ? s.on_event(s.user, &event, &tx) : s.on_batch(s.user, &event, 1, &tx, &failed); },
       "event handler");
   tx.db.close_cursors();
@@ -93,17 +94,18 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
     }
     ++to;
   }
+  tx_.owner = &*owner_;
   tx_.why = {first.event->correlation_id, first.event->id, first.event->traceparent};
   tx_.suppressed = replayed;
   tx_.usable = true;
-  const observability::work_scope scope({owner_.id(), owner_.generation(), first.event->correlation_id, first.from->topic});
+  const observability::work_scope scope({owner_->id(), owner_->generation(), first.event->correlation_id, first.from->topic});
   std::size_t failed = SIZE_MAX;  // stays so when the handler does not know
   gantry_status status = GANTRY_OK;
   {
     const transaction_mark mark;
-    const watched_work watched(owner_, work_kind::event, first.handler->type, first.event->id);
+    const watched_work watched(*owner_, work_kind::event, first.handler->type, first.event->id);
     fail(GANTRY_OK, {});
-    status = owner_.guarded(
+    status = owner_->guarded(
         [&] { return first.handler->on_batch(first.handler->user, event_set_.data(), event_set_.size(), &tx_, &failed); },
         "batch handler");
   }
@@ -162,14 +164,14 @@ gantry_status lane::park(taken& t, std::string_view text, std::uint32_t attempts
     };
     add("gantry-error", text);
     add("gantry-attempts", std::to_string(attempts));
-    add("gantry-plugin", owner_.id());
+    add("gantry-plugin", owner_->id());
     add("gantry-origin", f.topic + "/" + std::to_string(f.where.partition) + "/" + std::to_string(t.event->offset));
     auto copy = *t.event;
     copy.extra = extra;
     const auto& spec = bus_.topic(*dead);
     tx_.emit_raw({*dead, partition_of(copy.key, spec.partitions)}, spec.name, copy);
   }
-  log_warn("An event was parked.", {{"plugin", owner_.id()},
+  log_warn("An event was parked.", {{"plugin", owner_->id()},
                                     {"topic", f.topic},
                                     {"event_id", t.event->id},
                                     {"type", t.event->type},

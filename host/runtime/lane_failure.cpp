@@ -64,7 +64,7 @@ void lane::blame(const failure& what) {
   feed& f = *taken_[what.at].from;
   const bus::record& r = *taken_[what.at].event;
   const std::size_t own = taken_[what.at].index;
-  owner_.counts.event_errors->add();
+  owner_->counts.event_errors->add();
   std::erase_if(taken_, [&](const taken& t) { return t.from == &f && t.index >= own; });
   workers_.schedule(*this);  // for what was taken behind it
   if (own != 0) return;      // what came before it commits; then it stands at the head and is tried alone
@@ -86,7 +86,7 @@ void lane::blame(const failure& what) {
   random_state_ ^= random_state_ << 17;
   const std::int64_t bound = std::min(longest_pause_us, first_pause_us << (f.attempts - 1));
   f.blocked_until_us = clock_.steady_us() + static_cast<std::int64_t>(random_state_ % static_cast<std::uint64_t>(bound));
-  log_warn("An event handler failed and will be tried again.", {{"plugin", owner_.id()},
+  log_warn("An event handler failed and will be tried again.", {{"plugin", owner_->id()},
                                                                 {"topic", f.topic},
                                                                 {"event_id", r.id},
                                                                 {"type", r.type},
@@ -105,12 +105,12 @@ void lane::break_down(std::string_view why) {
     const std::lock_guard lock(queue_mutex_);
     if (!broken_.empty()) return;
   }
-  log_error("The store takes no more writes.", {{"plugin", owner_.id()}, {"store", store_.describe()}, {"error", why}});
+  log_error("The store takes no more writes.", {{"plugin", owner_->id()}, {"store", store_.describe()}, {"error", why}});
   events_on_ = false;
   std::vector<std::unique_ptr<write>> waiting;
   {
     const std::lock_guard lock(queue_mutex_);
-    broken_ = owner_.id() + ": the store takes no more writes: " + std::string(why);
+    broken_ = owner_->id() + ": the store takes no more writes: " + std::string(why);
     waiting.swap(queue_);
   }
   // What was committed and not synced may be on the disk or not: nobody is told that it is.

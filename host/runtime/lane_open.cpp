@@ -15,7 +15,8 @@ namespace gantry::runtime {
 
 std::string schema_of(std::string_view driver, bool shared) {
   std::string schema = "CREATE TABLE IF NOT EXISTS gantry_meta (name TEXT PRIMARY KEY, content TEXT NOT NULL);";
-  for (const auto part : {outbox::schema, feed_schema, idempotency_schema, parking_schema, id_window_schema, job_schema})
+  for (const auto part :
+       {outbox::schema, feed_schema, idempotency_schema, parking_schema, id_window_schema, job_schema})
     schema.append(part);
   if (shared) schema.append(presence_schema).append(shared_idempotency_schema);
   return store::for_driver(std::move(schema), driver);
@@ -28,22 +29,25 @@ result<void> lane::open(const std::string& source_prefix) {
   session_ = std::move(*opened);
   auto& s = *session_;
   if (store_.shared())
-    presence_ = std::make_unique<presence>(options_.host, owner_.jobs ? owner_.jobs->token() : new_uuid_string(),
-                                           options_.lease_us);
+    presence_ = std::make_unique<presence>(options_.host, owner_->jobs ? owner_->jobs->token() : new_uuid_string(),
+                                           options_.lease_us, options_.lead_us);
   if (auto done = in_transaction([&] { return make_tables(); }); !done) return done;
   // After it has entered: whoever has the host's name last reserves last.
   if (auto done = in_transaction([&] { return take_name(source_prefix); }); !done) return done;
 
   relay_ = std::make_unique<outbox::relay>(
-      bus_, clock_, [this](std::string_view name) { return find_topic(name); },
-      [this] { workers_.schedule(*this); }, presence_ != nullptr);
+      bus_, clock_, [this](std::string_view name) { return find_topic(name); }, [this] { workers_.schedule(*this); },
+      presence_ != nullptr);
   if (auto done = relay_->recover(s, presence_ ? 0 : row_ - 1); !done) return done;
   deleted_through_ = relay_->acknowledged_through();
   if (!leads()) relay_->follow();
   if (auto done = idempotency_.load(s, presence_ != nullptr); !done) return done;
   if (auto done = parking_.load(s); !done) return done;
-  if (owner_.jobs)
-    if (auto done = owner_.jobs->recover(s, presence_ != nullptr); !done) return done;
+  if (owner_->jobs) {
+    const auto all = owner_->jobs->recover(s, presence_ != nullptr);
+    if (!all) return all.failure();
+    jobs_left_ = !*all;
+  }
   workers_.schedule(*this);
   return {};
 }
@@ -72,20 +76,29 @@ result<void> lane::make_tables() {
 }
 
 result<bus::topic_id> lane::find_topic(std::string_view name) const {
-  const auto at = owner_.around.topics->find(name);
-  if (at != owner_.around.topics->end()) return at->second;
+  const auto at = owner_->around.topics->find(name);
+  if (at != owner_->around.topics->end()) return at->second;
   return error{errc::not_found, "topic " + std::string(name) + " is not in this topology"};
+}
+
+std::vector<std::string> lane::topics_of(const instance& who) const {
+  std::vector<std::string> topics;
+  for (const auto& sub : who.declared.subscriptions)
+    if (sub.observe == nullptr && std::find(topics.begin(), topics.end(), sub.topic) == topics.end())
+      topics.push_back(sub.topic);
+  return topics;
 }
 
 result<void> lane::consume(std::string_view group) {
   const std::lock_guard running(run_mutex_);
-  std::vector<std::string> topics;
-  for (const auto& sub : owner_.declared.subscriptions)
-    if (sub.observe == nullptr && std::find(topics.begin(), topics.end(), sub.topic) == topics.end())
-      topics.push_back(sub.topic);
+  return join(group);
+}
+
+result<void> lane::join(std::string_view group) {
+  const auto topics = topics_of(*owner_);
   // They begin to count once the plugin has handled what was there: until then they wait for a ticket that no row has.
-  for (auto& t : owner_.restored_timers) wheel_.arm_after(UINT64_MAX, t.kind, t.key, t.delay_us);
-  owner_.restored_timers.clear();
+  for (auto& t : owner_->restored_timers) wheel_.arm_after(UINT64_MAX, t.kind, t.key, t.delay_us);
+  owner_->restored_timers.clear();
   if (topics.empty()) {
     events_on_ = true;
     workers_.schedule(*this);
@@ -102,9 +115,10 @@ result<void> lane::consume(std::string_view group) {
   consumer_ = std::move(*joined);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     bool latest = true;
-    for (const auto& sub : owner_.declared.subscriptions)
+    for (const auto& sub : owner_->declared.subscriptions)
       if (sub.topic == topics[i] && sub.observe == nullptr) latest = latest && sub.latest;
     const auto partitions = bus_.topic(ids[i]).partitions;
+    const std::lock_guard lock(feeds_mutex_);
     for (std::uint32_t p = 0; p < partitions; ++p)
       feeds_.push_back(std::make_unique<feed>(bus::partition_id{ids[i], p}, topics[i], *consumer_,
                                               std::string(bus_.id()), options_.batch_max, latest));
@@ -120,7 +134,55 @@ result<void> lane::consume(std::string_view group) {
   return {};
 }
 
-// The bus may take its time to share the partitions out: what is emitted meanwhile is news for who asked for the latest.
+result<void> lane::hand_over(instance& next, std::string_view group, const std::function<result<void>()>& between,
+                             std::int64_t& paused_us) {
+  const auto sorted = [this](const instance& who) {
+    auto topics = topics_of(who);
+    std::sort(topics.begin(), topics.end());
+    return topics;
+  };
+  const std::lock_guard running(run_mutex_);
+  const auto begun = clock_.steady_us();
+  if (auto done = between(); !done) return done;
+  instance& former = *owner_;
+  const bool other_topics = sorted(former) != sorted(next);
+  if (other_topics) leave_group();
+  if (next.jobs) next.jobs->become(next);
+  owner_.become(next);
+  tx_.owner = &next;
+  // The others run already.
+  for (auto& t : next.restored_timers)
+    if (t.kind >= former.declared.timers.size()) wheel_.arm(t.kind, t.key, timer_now() + t.delay_us);
+  next.restored_timers.clear();
+  auto done = other_topics ? join(group) : result<void>();
+  if (!done) {
+    leave_group();
+    if (next.jobs) next.jobs->become(former);
+    owner_.become(former);
+    tx_.owner = &former;
+    if (auto back = join(group); !back) break_down(back.failure().text);
+  }
+  paused_us = clock_.steady_us() - begun;
+  workers_.schedule(*this);
+  return done;
+}
+
+void lane::leave_group() {
+  make_durable();  // what waits to be told points to the feeds
+  events_on_ = false;
+  feeds_ready_ = false;
+  consumer_.reset();
+  {
+    const std::lock_guard lock(moves_mutex_);
+    moves_.clear();
+  }
+  moved_ = false;
+  const std::lock_guard lock(feeds_mutex_);
+  feeds_.clear();
+}
+
+// The bus may take its time to share the partitions out: what is emitted meanwhile is news for who asked for the
+// latest.
 void lane::begin_at_ends() {
   auto& s = *session_;
   if (std::all_of(feeds_.begin(), feeds_.end(), [](const auto& f) { return f->held(); })) return;
@@ -130,9 +192,9 @@ void lane::begin_at_ends() {
     if (done && !f->held()) done = f->begin_at_end(s);
   if (done && s.commit() == GANTRY_OK) return;
   // Then the claim does it.
-  observability::log_warn("Where to begin could not be noted yet.",
-                          {{"plugin", owner_.id()},
-                           {"reason", done ? std::string(s.error_text()) : done.failure().text}});
+  observability::log_warn(
+      "Where to begin could not be noted yet.",
+      {{"plugin", owner_->id()}, {"reason", done ? std::string(s.error_text()) : done.failure().text}});
   s.rollback();
 }
 
@@ -157,13 +219,16 @@ void lane::close() {
     }
     feeds_ready_ = false;
     consumer_.reset();
-    feeds_.clear();
+    {
+      const std::lock_guard lock(feeds_mutex_);
+      feeds_.clear();
+    }
     relay_.reset();
     session_.reset();  // waits for a sync under way, which schedules the lane
   }
   // Nobody is left who could schedule it again.
   workers_.quiesce(*this);
-  for (auto& w : queue_) w->finished(false, GANTRY_UNAVAILABLE, owner_.id() + " has stopped");
+  for (auto& w : queue_) w->finished(false, GANTRY_UNAVAILABLE, owner_->id() + " has stopped");
   queue_.clear();
 }
 

@@ -87,44 +87,58 @@ void lane::claim_partitions(std::int64_t now) {
     }
   }
   if (due.empty()) return;
-  if (auto done = claim(due); !done) {
-    if (done.failure().text != claim_error_)
-      log_warn("Partitions could not be claimed yet.", {{"plugin", owner_.id()}, {"reason", done.failure().text}});
-    claim_error_ = done.failure().text;
-    for (auto* f : due) {
-      f->let_go();
-      claim_later(*f, now + claim_again_us);
-    }
-    return;
-  }
-  claim_error_.clear();
-  for (auto* f : due) f->claimed();
-  owner_.counts.epoch_moves->add(due.size());
+  std::string why;
+  auto claimed = claim(due, why);
+  if (!claimed) why = claimed.failure().text;
+  if (!why.empty() && why != claim_error_)
+    log_warn("Partitions could not be claimed yet.", {{"plugin", owner_->id()}, {"reason", why}});
+  claim_error_ = why;
+  if (claimed)
+    for (auto* f : *claimed) f->claimed();
+  for (auto* f : due)
+    if (!f->held()) lose(*f, now + claim_again_us);
+  if (!claimed || claimed->empty()) return;
+  owner_->counts.epoch_moves->add(claimed->size());
   // What ends a timer may be among the events that the host before has not handled.
   if (presence_) hold_timers();
 }
 
-// All in one transaction.
-result<void> lane::claim(const std::vector<feed*>& all) {
+// All in one transaction, but for those that can't be had now: `busy` says why.
+result<std::vector<feed*>> lane::claim(const std::vector<feed*>& all, std::string& busy) {
   auto& s = *session_;
   result<void> done;
+  std::vector<feed*> mine;
   const auto failed = [&] { return error{errc::io, std::string(s.error_text())}; };
   if (s.begin_relaxed() != GANTRY_OK) return failed();
-  for (auto* f : all)
-    if (done) done = f->claim(s, presence_ != nullptr);
+  for (auto* f : all) {
+    done = f->claim(s, presence_ != nullptr);
+    if (done) {
+      mine.push_back(f);
+    } else if (done.failure().code == errc::unavailable) {
+      busy = done.failure().text;
+      done = {};
+    } else {
+      break;
+    }
+  }
   // The one who had them may have parked events of theirs.
   if (done && presence_) done = parking_.load(s);
   if (!done) {
     s.rollback();
-    return done;
+    return done.failure();
   }
-  return s.commit() == GANTRY_OK ? result<void>() : failed();
+  if (s.commit() != GANTRY_OK) return failed();
+  return mine;
+}
+
+void lane::lose(feed& f, std::int64_t claim_at_us) {
+  f.let_go();
+  if (f.wanted) claim_later(f, claim_at_us);
 }
 
 void lane::give_back_stale(feed& f) {
-  f.let_go();
-  if (f.wanted) claim_later(f, presence_ ? clock_.steady_us() + lost_pause_us : 0);
-  owner_.counts.stale_batches->add();
+  lose(f, presence_ ? clock_.steady_us() + lost_pause_us : 0);
+  owner_->counts.stale_batches->add();
   workers_.schedule(*this);
 }
 
@@ -135,9 +149,9 @@ void lane::keep_place(std::int64_t now) {
     if (!broken_.empty()) return;
   }
   carry_outbox(now);
-  if (!presence_->alone() && now >= next_jobs_us_ && owner_.jobs) {
+  if (!presence_->alone() && now >= next_jobs_us_ && owner_->jobs) {
     next_jobs_us_ = now + jobs_look_us;
-    owner_.jobs->look(*session_);
+    owner_->jobs->look(*session_);
   }
 }
 
@@ -149,14 +163,14 @@ void lane::look_around(std::int64_t now) {
     next_round_us_ = now + claim_again_us;
     return;
   }
-  next_round_us_ = now + options_.lease_us / 5;
+  next_round_us_ = now + options_.lead_us / 5;
   if (heard->expelled) {
     break_down("another process runs as host " + presence_->host() + " of this store");
     return;
   }
   if (presence_->leads() != led) {
     observability::log_info(led ? "Another host's relay leads." : "This host's relay leads.",
-                            {{"plugin", owner_.id()}, {"host", presence_->host()}});
+                            {{"plugin", owner_->id()}, {"host", presence_->host()}});
     led ? relay_->follow() : recover_relay(relay_->highest());
   }
   // Others that have left since may have left rows behind.
@@ -166,23 +180,24 @@ void lane::look_around(std::int64_t now) {
     const auto before = parking_.count();
     if (session_->begin_read() == GANTRY_OK) {
       if (const auto done = parking_.load(*session_); !done)
-        log_warn("Parked events could not be read.", {{"plugin", owner_.id()}, {"reason", done.failure().text}});
+        log_warn("Parked events could not be read.", {{"plugin", owner_->id()}, {"reason", done.failure().text}});
       session_->end_read();
     }
     if (parking_.count() < before) resume();
   }
   if (heard->somebody_left) jobs_left_ = timers_left_ = true;
   take_over();
+  read_positions();
 }
 
 // What fails is tried again in the next round: nobody tells a second time that a host has left.
 void lane::take_over() {
-  if (jobs_left_ && owner_.jobs) {
-    if (const auto done = owner_.jobs->recover(*session_, true); !done)
+  if (jobs_left_ && owner_->jobs) {
+    const auto all = owner_->jobs->recover(*session_, true);
+    if (!all)
       log_warn("Jobs of a host that has left could not be taken over yet.",
-               {{"plugin", owner_.id()}, {"reason", done.failure().text}});
-    else
-      jobs_left_ = false;
+               {{"plugin", owner_->id()}, {"reason", all.failure().text}});
+    jobs_left_ = !all || !*all;
   }
   if (timers_left_) timers_left_ = !restore_timers();
 }
@@ -190,7 +205,7 @@ void lane::take_over() {
 void lane::recover_relay(std::uint64_t highest) {
   if (session_->begin_read() != GANTRY_OK) return;
   if (const auto done = relay_->recover(*session_, highest); !done)
-    log_warn("The outbox could not be read.", {{"plugin", owner_.id()}, {"reason", done.failure().text}});
+    log_warn("The outbox could not be read.", {{"plugin", owner_->id()}, {"reason", done.failure().text}});
   session_->end_read();
   deleted_through_ = relay_->acknowledged_through();
 }
@@ -216,7 +231,7 @@ void lane::carry_outbox(std::int64_t now) {
   next_outbox_us_ = now + outbox_look_us;
   if (session_->begin_read() != GANTRY_OK) return;
   if (const auto done = relay_->observe(*session_); !done)
-    log_warn("The outbox could not be read.", {{"plugin", owner_.id()}, {"reason", done.failure().text}});
+    log_warn("The outbox could not be read.", {{"plugin", owner_->id()}, {"reason", done.failure().text}});
   session_->end_read();
 }
 
@@ -237,19 +252,19 @@ void lane::delete_acknowledged() {
 }
 
 bool lane::restore_timers() {
-  if (owner_.state() != phase::running || session_->begin_read() != GANTRY_OK) return false;
-  const auto restored = owner_.restore_timers(*session_);
+  if (owner_->state() != phase::running || session_->begin_read() != GANTRY_OK) return false;
+  const auto restored = owner_->restore_timers(*session_);
   session_->end_read();
   if (!restored) {
     log_warn("Timers of a host that has left could not be restored yet.",
-             {{"plugin", owner_.id()}, {"reason", restored.failure().text}});
-    owner_.restored_timers.clear();
+             {{"plugin", owner_->id()}, {"reason", restored.failure().text}});
+    owner_->restored_timers.clear();
     return false;
   }
   // Those that this host has armed itself run already.
-  for (auto& t : owner_.restored_timers)
+  for (auto& t : owner_->restored_timers)
     if (!wheel_.has(t.kind, t.key)) wheel_.arm_after(UINT64_MAX, t.kind, t.key, t.delay_us);
-  owner_.restored_timers.clear();
+  owner_->restored_timers.clear();
   hold_timers();
   return true;
 }
@@ -260,16 +275,24 @@ void lane::hold_timers() {
   std::fill(starting_ends_.begin(), starting_ends_.end(), UINT64_MAX);
 }
 
-bool lane::read_others_positions() {
+// Who owns a partition finds its epoch moved when it commits. One that gets no event commits nothing: here it hears of
+// a replay that another host was asked for, and of a claim by mistake.
+bool lane::read_positions() {
   if (session_->begin_read() != GANTRY_OK) return false;
   const gantry_value bus[] = {value(bus_.id())};
   store::cursor* rows = nullptr;
   const bool good =
-      session_->query("SELECT topic, part, next FROM gantry_position WHERE bus = $1", bus, &rows) == GANTRY_OK;
+      session_->query("SELECT topic, part, next, epoch FROM gantry_position WHERE bus = $1", bus, &rows) == GANTRY_OK;
   while (good && rows->next() == GANTRY_OK)
-    for (std::size_t i = 0; i < feeds_.size(); ++i)
-      if (feeds_[i]->where.partition == integer_at(*rows, 1) && feeds_[i]->topic == text_at(*rows, 0))
-        others_next_[i] = static_cast<std::uint64_t>(integer_at(*rows, 2));
+    for (std::size_t i = 0; i < feeds_.size(); ++i) {
+      feed& f = *feeds_[i];
+      if (f.where.partition != integer_at(*rows, 1) || f.topic != text_at(*rows, 0)) continue;
+      others_next_[i] = static_cast<std::uint64_t>(integer_at(*rows, 2));
+      if (!f.moved(static_cast<std::uint64_t>(integer_at(*rows, 3)))) continue;
+      // Nobody goes back but by a replay, and that leaves the partition whose it is.
+      lose(f, f.back(others_next_[i]) ? 0 : clock_.steady_us() + lost_pause_us);
+      workers_.schedule(*this);
+    }
   if (rows != nullptr) rows->close();
   session_->end_read();
   return good;
@@ -281,7 +304,7 @@ bool lane::others_reached(std::size_t i) {
   const auto now = clock_.steady_us();
   if (now < next_positions_us_) return false;
   next_positions_us_ = now + positions_look_us;
-  return read_others_positions() && others_next_[i] >= starting_ends_[i];
+  return read_positions() && others_next_[i] >= starting_ends_[i];
 }
 
 // Another host may have taken out the events behind which this batch's are to be parked: who parks has looked.

@@ -11,7 +11,7 @@ namespace gantry::runtime {
 
 void lane::after_commit(std::uint64_t mark) {
   const auto now = timer_now();
-  auto& counts = owner_.counts;
+  auto& counts = owner_->counts;
   deleted_through_ = std::max(deleted_through_, deleting_through_);
   auto what = settled_.empty() ? std::make_unique<aftermath>() : std::move(settled_.back());
   if (!settled_.empty()) settled_.pop_back();
@@ -55,12 +55,12 @@ void lane::after_commit(std::uint64_t mark) {
     }
   }
   what->jobs.swap(tx_.jobs);
-  if (owner_.jobs && !tx_.dropped_jobs.empty()) {
+  if (owner_->jobs && !tx_.dropped_jobs.empty()) {
     // Before anybody hears of the commit: who was told that a job is cancelled must not see it begin.
     const auto dropped = [this](const ready_job& job) {
       return std::find(tx_.dropped_jobs.begin(), tx_.dropped_jobs.end(), job.id) != tx_.dropped_jobs.end();
     };
-    owner_.jobs->start({}, tx_.dropped_jobs);
+    owner_->jobs->start({}, tx_.dropped_jobs);
     std::erase_if(what->jobs, dropped);
     for (auto& earlier : unsettled_) std::erase_if(earlier->jobs, dropped);
   }
@@ -123,7 +123,7 @@ void lane::tell(aftermath& what) {
     // Conflicts of the whole transaction never reach a single write: what stands here is its own affair.
     what.writes[i]->finished(true, what.write_ends[i].first, what.write_ends[i].second);
   }
-  if (owner_.jobs && !what.jobs.empty()) owner_.jobs->start(std::move(what.jobs), {});
+  if (owner_->jobs && !what.jobs.empty()) owner_->jobs->start(std::move(what.jobs), {});
   what.jobs.clear();
   what.writes.clear();
   what.positions.clear();

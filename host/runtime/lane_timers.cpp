@@ -20,27 +20,29 @@ constexpr std::int64_t longest_recovery_us = 60'000'000;
 // A timer of the plugin that is due.
 class timer_write final : public write {
  public:
-  timer_write(instance& owner, timer_wheel& wheel, std::int64_t again_us, timer_wheel::fired what)
+  timer_write(const current_instance& owner, timer_wheel& wheel, std::int64_t again_us, timer_wheel::fired what)
       : owner_(owner), wheel_(wheel), again_us_(again_us), what_(std::move(what)) {}
   // One that failed is armed again, before a later batch arms or disarms it.
   bool changes_lane() const override { return failed_; }
   gantry_status run(gantry_tx& tx) override {
-    const auto& kind = owner_.declared.timers[what_.kind];
-    const auto status = owner_.guarded([&] { return kind.fire(kind.user, str(what_.key), &tx); }, "timer");
+    // A generation that went back to may not have the kind yet; its rows stay, and whoever has it restores the timer.
+    if (what_.kind >= owner_->declared.timers.size()) return GANTRY_OK;
+    const auto& kind = owner_->declared.timers[what_.kind];
+    const auto status = owner_->guarded([&] { return kind.fire(kind.user, str(what_.key), &tx); }, "timer");
     failed_ = status != GANTRY_OK;
     return status;
   }
   void finished(bool, gantry_status status, std::string_view text) override {
     if (status == GANTRY_OK) return;
-    log_warn("A timer failed and will fire again.", {{"plugin", owner_.id()},
-                                                     {"timer", owner_.declared.timers[what_.kind].name},
+    log_warn("A timer failed and will fire again.", {{"plugin", owner_->id()},
+                                                     {"timer", owner_->declared.timers[what_.kind].name},
                                                      {"key", what_.key},
                                                      {"error", text}});
     wheel_.arm(what_.kind, what_.key, again_us_);
   }
 
  private:
-  instance& owner_;
+  const current_instance& owner_;
   timer_wheel& wheel_;
   const std::int64_t again_us_;
   timer_wheel::fired what_;
@@ -68,7 +70,7 @@ void lane::note_caught_up() {
 }
 
 void lane::fire_timers() {
-  if (owner_.state() != phase::running || timers_wait_) return;
+  if (owner_->state() != phase::running || timers_wait_) return;
   const auto now = timer_now();
   fired_.clear();
   wheel_.advance(now, fired_);
@@ -78,6 +80,12 @@ void lane::fire_timers() {
 
 std::int64_t lane::timer_now() {
   const auto now = clock_.steady_us();
+  still_.look(now);
+  if (const auto since = still_.take(); since != 0) {
+    // What happened meanwhile has not been read yet.
+    if (frozen_since_us_ == 0) frozen_since_us_ = since;
+    well_since_us_ = 0;
+  }
   if (relay_->stuck() || store_away_ || !bus_.health()) {
     if (frozen_since_us_ == 0) frozen_since_us_ = now;
     well_since_us_ = 0;

@@ -86,7 +86,8 @@ void observers::run() {
       if (const auto range = consumer_->range(p->where)) p->next = range->end;
       continue;
     }
-    for (const auto& r : fetched_.records) show(*p, r);
+    for (const auto& r : fetched_.records)
+      if (is_new(*p, r)) show(*p, r);
     p->next = std::max(p->next, fetched_.next);
     if (fetched_.more) {
       p->available = true;
@@ -94,6 +95,15 @@ void observers::run() {
     }
   }
   if (more) workers_.schedule(*this);
+}
+
+bool observers::is_new(place& p, const bus::record& r) {
+  if (r.sequence == 0) return true;
+  auto of = p.last.find(r.source);
+  if (of == p.last.end()) of = p.last.emplace(std::string(r.source), 0).first;
+  if (r.sequence <= of->second) return false;
+  of->second = r.sequence;
+  return true;
 }
 
 void observers::tell_gap(const place& p) {

@@ -3,7 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -36,7 +40,10 @@ class observers final : public task, public bus::consumer_events {
     std::string topic;
     std::uint64_t next = 0;
     std::atomic<bool> available{false};
+    std::map<std::string, std::uint64_t, std::less<>> last;  // sequence shown of each source
   };
+  // Whether it was not shown yet: a relay may have sent an event twice.
+  static bool is_new(place& p, const bus::record& r);
   void show(const place& p, const bus::record& r);
   void tell_gap(const place& p);
 

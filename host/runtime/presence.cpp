@@ -44,13 +44,17 @@ error failed(const store::session& session) { return {errc::io, "the hosts of th
 
 }  // namespace
 
-presence::presence(std::string host, std::string token, std::int64_t lease_us)
-    : host_(std::move(host)), name_("host." + host_), token_(std::move(token)), lease_us_(lease_us) {}
+presence::presence(std::string host, std::string token, std::int64_t lease_us, std::int64_t lead_us)
+    : host_(std::move(host)),
+      name_("host." + host_),
+      token_(std::move(token)),
+      lease_us_(lease_us),
+      lead_us_(lead_us) {}
 
 gantry_status presence::join(store::session& session) {
   const gantry_value relay[] = {value(relay_row)};
   if (const auto s = session.exec(first_relay_sql, relay, nullptr); s != GANTRY_OK) return s;
-  const gantry_value inherit[] = {value(std::string_view(token_)), value(lease_us_), value(relay_row),
+  const gantry_value inherit[] = {value(std::string_view(token_)), value(lead_us_), value(relay_row),
                                   value(std::string_view(name_))};
   std::int64_t changes = 0;
   if (const auto s = session.exec(inherit_sql, inherit, &changes); s != GANTRY_OK) return s;
@@ -90,7 +94,7 @@ result<presence::news> presence::round(store::session& session) {
   if (!looked) return looked.failure();
 
   const gantry_value renew[] = {value(lease_us_), value(std::string_view(name_)), value(std::string_view(token_))};
-  const gantry_value lead[] = {value(std::string_view(token_)), value(lease_us_), value(relay_row)};
+  const gantry_value lead[] = {value(std::string_view(token_)), value(lead_us_), value(relay_row)};
   std::int64_t mine = 0;
   std::int64_t leading = 0;
   const bool good = session.begin_relaxed() == GANTRY_OK && session.exec(renew_sql, renew, &mine) == GANTRY_OK &&

@@ -30,8 +30,8 @@ class presence {
     bool expelled = false;       // another process has this host's name now
   };
 
-  // `token` is this process's own; a lease lasts `lease_us` beyond its last renewal.
-  presence(std::string host, std::string token, std::int64_t lease_us);
+  // `token` is this process's own. Beyond the last renewal it is there for `lease_us`, and leads for `lead_us`.
+  presence(std::string host, std::string token, std::int64_t lease_us, std::int64_t lead_us);
 
   // Enters the host's name, in the open transaction; what an earlier process of this name led is taken over.
   gantry_status join(store::session& session);
@@ -57,6 +57,7 @@ class presence {
   const std::string name_;  // of its row
   const std::string token_;
   const std::int64_t lease_us_;
+  const std::int64_t lead_us_;
   std::atomic<bool> leads_{false};
   std::vector<std::string> others_;  // tokens of those that were there at the last look
 };

@@ -2,22 +2,43 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+#include "observability/log.hpp"
+
 namespace gantry::runtime {
 
 request_pool::request_pool(std::size_t threads, std::size_t queue_max, std::string name)
     : queue_max_(queue_max), name_(std::move(name)) {
   for (std::size_t i = 0; i < threads; ++i) grow();
+  if (threads != 0 && threads_.empty())
+    throw std::runtime_error("the system gives no thread for " + name_ + " workers");
 }
 
 request_pool::~request_pool() { stop(); }
 
 void request_pool::grow() {
   const std::lock_guard lock(mutex_);
-  if (stopping_) return;
-  threads_.emplace_back([this] {
-    pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-    serve();
-  });
+  if (!stopping_) start(name_.substr(0, 15), [this] { serve(); });
+}
+
+bool request_pool::start(std::string_view name, std::function<void()> serving) {
+  try {
+    threads_.emplace_back([name = std::string(name), serving = std::move(serving)] {
+      pthread_setname_np(pthread_self(), name.c_str());
+      serving();
+    });
+    refused_ = false;
+    return true;
+  } catch (const std::exception& e) {
+    // Once, not with every call that would have had one.
+    if (!std::exchange(refused_, true))
+      observability::log_error("A thread could not be started; the others do its work.",
+                               {{"thread", name}, {"running", std::to_string(threads_.size())}, {"error", e.what()}});
+    return false;
+  }
 }
 
 bool request_pool::push(std::unique_ptr<work>& w, bool bounded) {
@@ -39,11 +60,7 @@ request_pool::reserve& request_pool::reserve_of(std::string_view plugin) {
 }
 
 void request_pool::start_reserved(reserve& of) {
-  ++of.threads;
-  threads_.emplace_back([this, &of] {
-    pthread_setname_np(pthread_self(), "call");
-    serve_reserved(of);
-  });
+  if (start("call", [this, &of] { serve_reserved(of); })) ++of.threads;
 }
 
 bool request_pool::submit_call(std::string_view plugin, std::unique_ptr<work>& w) {

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,7 +34,8 @@ class request_pool {
  public:
   static constexpr std::size_t reserved_workers = 2;  // of each plugin that is called from other hosts
 
-  // `queue_max`: of requests, and of each plugin's incoming calls.
+  // `queue_max`: of requests, and of each plugin's incoming calls. Throws std::runtime_error when no thread at all
+  // could be started.
   request_pool(std::size_t threads, std::size_t queue_max, std::string name);
   ~request_pool();
   request_pool(const request_pool&) = delete;
@@ -46,6 +48,8 @@ class request_pool {
   // Queues a call to `plugin` from another host, before all requests. False as above.
   bool submit_call(std::string_view plugin, std::unique_ptr<work>& w);
 
+  // One more thread, if the system gives one. When it gives none, here or for a call, the others go on and the log says
+  // so.
   void grow();
   // Runs what is queued, then ends the threads.
   void stop();
@@ -61,6 +65,7 @@ class request_pool {
 
   bool push(std::unique_ptr<work>& w, bool bounded);
   reserve& reserve_of(std::string_view plugin);
+  bool start(std::string_view name, std::function<void()> serving);
   void start_reserved(reserve& of);
   void cover();
   std::unique_ptr<work> next_call();
@@ -78,6 +83,7 @@ class request_pool {
   std::size_t calls_ = 0;  // queued, of all plugins
   std::size_t idle_ = 0;   // workers that wait for work, reserved ones aside
   std::vector<std::thread> threads_;
+  bool refused_ = false;  // the system gave no thread when it was asked last
   bool stopping_ = false;
 };
 

@@ -49,7 +49,7 @@ gantry_status declare_timer(const gantry_host* host, const gantry_timer_kind* k)
 gantry_status schedule(gantry_tx* tx, const gantry_schedule* job) {
   if (tx == nullptr || !tx->usable) return fail(GANTRY_REFUSED, "schedule: the transaction is not open");
   if (job == nullptr) return fail(GANTRY_INVALID, "schedule: no job");
-  auto& self = tx->owner;
+  auto& self = *tx->owner;
   const int kind = self.find_job(view(job->kind));
   if (kind < 0)
     return fail(GANTRY_REFUSED, self.id() + " schedules a job of kind " + std::string(view(job->kind)) +
@@ -59,15 +59,15 @@ gantry_status schedule(gantry_tx* tx, const gantry_schedule* job) {
 
 gantry_status cancel(gantry_tx* tx, gantry_str kind, gantry_str key) {
   if (tx == nullptr || !tx->usable) return fail(GANTRY_REFUSED, "cancel: the transaction is not open");
-  return tx->owner.jobs->cancel(*tx, view(kind), view(key));
+  return tx->owner->jobs->cancel(*tx, view(kind), view(key));
 }
 
 gantry_status change_timer(gantry_tx* tx, gantry_str kind, gantry_str key, bool armed, std::uint64_t delay_us,
                            std::uint32_t flags) {
   if (tx == nullptr || !tx->usable) return fail(GANTRY_REFUSED, "timer: the transaction is not open");
-  const int index = tx->owner.find_timer(view(kind));
+  const int index = tx->owner->find_timer(view(kind));
   if (index < 0)
-    return fail(GANTRY_REFUSED, tx->owner.id() + " uses a timer of kind " + std::string(view(kind)) +
+    return fail(GANTRY_REFUSED, tx->owner->id() + " uses a timer of kind " + std::string(view(kind)) +
                                     " but has not declared it in setup");
   if (tx->suppressed) return GANTRY_OK;
   tx->timers.push_back({armed, (flags & GANTRY_TIMER_AFTER_ACK) != 0, static_cast<std::uint32_t>(index),

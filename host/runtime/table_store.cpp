@@ -108,7 +108,11 @@ void close(gantry_cursor* cursor) {
 class plugin_write final : public write {
  public:
   plugin_write(instance& owner, gantry_write_handler fn, void* user, void (*done)(void*, gantry_status), void* done_user)
-      : owner_(owner), fn_(fn), user_(user), done_(done), done_user_(done_user) {}
+      : owner_(owner), fn_(fn), user_(user), done_(done), done_user_(done_user) {
+    owner_.enter();  // its generation stays until it has ended
+  }
+  ~plugin_write() override { owner_.leave(); }
+  instance* of() const override { return &owner_; }
   gantry_status run(gantry_tx& tx) override {
     return owner_.guarded([&] { return fn_(user_, &tx); }, "write");
   }

@@ -54,9 +54,9 @@ void gantry_tx::emit_raw(gantry::bus::partition_id where, std::string_view topic
 gantry_status gantry_tx::emit(std::string_view topic, std::string_view type, std::string_view key,
                               std::string_view data, char* id) {
   using gantry::runtime::fail;
-  const auto* const e = owner.find_emission(topic, type);
+  const auto* const e = owner->find_emission(topic, type);
   if (e == nullptr)
-    return fail(GANTRY_REFUSED, owner.id() + " emits " + std::string(type) + " on " + std::string(topic) +
+    return fail(GANTRY_REFUSED, owner->id() + " emits " + std::string(type) + " on " + std::string(topic) +
                                     " but has not declared it in setup");
   if (key.empty() || key.size() > 255)
     return fail(GANTRY_INVALID, "emit " + std::string(type) + ": a key has 1 to 255 bytes, found " +

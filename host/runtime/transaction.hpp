@@ -97,7 +97,7 @@ struct gantry_tx {
   // Of an event's number, below the number of its outbox row: room for a million events in one transaction.
   static constexpr unsigned number_bits = 20;
 
-  explicit gantry_tx(gantry::runtime::instance& of_instance) : owner(of_instance) {}
+  explicit gantry_tx(gantry::runtime::instance& of_instance) : owner(&of_instance) {}
   gantry_tx(const gantry_tx&) = delete;
   gantry_tx& operator=(const gantry_tx&) = delete;
 
@@ -121,7 +121,7 @@ struct gantry_tx {
   // Changes places with `to`, whose room is used again.
   void hand_over(gantry::runtime::outgoing& to);
 
-  gantry::runtime::instance& owner;
+  gantry::runtime::instance* owner;  // whose code works on it now
   gantry_db db;
   gantry::runtime::cause why;
   bool usable = false;      // a handler is running

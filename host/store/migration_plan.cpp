@@ -1,5 +1,6 @@
 #include "store/migration_plan.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace gantry::store {
@@ -37,7 +38,19 @@ result<std::vector<const migration*>> choose_variants(std::span<const migration>
   return ordered;
 }
 
-result<std::size_t> count_applied(std::span<const recorded_step> recorded, std::span<const migration* const> chosen) {
+bool is_contract(const migration& step) noexcept { return step.name.starts_with("contract"); }
+
+std::size_t last_due(std::span<const migration* const> chosen, std::size_t applied,
+                     const migration_rules& rules) noexcept {
+  if (rules.contract) return std::max(applied, chosen.size());
+  std::size_t to = applied;
+  while (to < chosen.size() && !is_contract(*chosen[to])) ++to;
+  return to;
+}
+
+result<std::size_t> count_applied(std::span<const recorded_step> recorded, std::span<const migration* const> chosen,
+                                  bool ahead) {
+  if (ahead && recorded.size() > chosen.size()) recorded = recorded.first(chosen.size());
   if (!recorded.empty() && recorded.back().number > chosen.size()) {
     return error{errc::invalid, "the schema is newer than the plugin: the database is at migration " +
                                     std::to_string(recorded.back().number) + ", the plugin knows " +

@@ -26,7 +26,13 @@ std::string title_of(std::uint32_t number, std::string_view name);
 // The variant of each number that `driver` runs, in order. invalid: a gap, two variants alike, or none for this driver.
 result<std::vector<const migration*>> choose_variants(std::span<const migration> steps, std::string_view driver);
 
-// How many of the chosen steps are recorded already. invalid: the record differs, or is newer than the plugin.
-result<std::size_t> count_applied(std::span<const recorded_step> recorded, std::span<const migration* const> chosen);
+// How many of the chosen steps are recorded already. invalid: the record differs, or is newer than the plugin,
+// unless `ahead` allows that.
+result<std::size_t> count_applied(std::span<const recorded_step> recorded, std::span<const migration* const> chosen,
+                                  bool ahead = false);
+
+// Up to which of the chosen steps the rules let a run go, from `applied` on.
+std::size_t last_due(std::span<const migration* const> chosen, std::size_t applied,
+                     const migration_rules& rules) noexcept;
 
 }  // namespace gantry::store

@@ -78,7 +78,8 @@ class session {
   }
   // Makes all commits durable; waits for it. FAILED as above.
   virtual gantry_status sync() { return GANTRY_OK; }
-  // Begins the same on another thread; `done` is called there when it has ended, well or not.
+  // Begins the same on another thread, or does it on this one when there is no other; `done` is called there when it has
+  // ended, well or not.
   virtual void sync_later(std::function<void()> done) { done(); }
 
   // Savepoints nest. rollback_to undoes and keeps the savepoint open; release ends it.
@@ -103,6 +104,15 @@ struct migration {
   std::string driver;  // empty: every driver
   std::string sql;
   std::string sha256;
+};
+
+// A step whose name begins with "contract" takes away what the version before still uses; all others only add (expand), so
+// that the version before goes on working beside them.
+bool is_contract(const migration& step) noexcept;
+
+struct migration_rules {
+  bool contract = true;  // else the first contract step that is due ends the run: it and what follows it wait
+  bool ahead = false;    // a schema newer than the plugin is accepted: a generation that a swap went back to, or on from
 };
 
 struct migration_report {
@@ -136,8 +146,9 @@ class store {
 
   // Brings the schema up to date, each migration in a transaction of its own with the row that records it in
   // gantry_migrations. invalid: a gap in the numbers, a checksum that differs from the recorded one, or a schema newer
-  // than the plugin (the text names both).
-  virtual result<migration_report> migrate(std::span<const migration> steps) = 0;
+  // than the plugin (the text names both) where the rules don't allow that.
+  virtual result<migration_report> migrate(std::span<const migration> steps, const migration_rules& rules) = 0;
+  result<migration_report> migrate(std::span<const migration> steps) { return migrate(steps, migration_rules{}); }
 
   virtual std::uint64_t size_bytes() const = 0;
 };

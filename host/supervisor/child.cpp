@@ -16,14 +16,12 @@ namespace {
 constexpr int cannot_run = 127;
 
 // In the new process, between fork and exec: only what is async-signal-safe.
-[[noreturn]] void become(char* const* arguments, int output, pid_t parent) {
-  sigset_t none;
-  sigemptyset(&none);
+[[noreturn]] void become(char* const* arguments, const sigset_t& blocked, int output, pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(cannot_run);
   // A terminal's Ctrl-C is for the parent, which ends its hosts in order.
   if (setpgid(0, 0) != 0) _exit(cannot_run);
   if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(cannot_run);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  sigprocmask(SIG_SETMASK, &blocked, nullptr);
   execv(arguments[0], arguments);
   constexpr char text[] = "the program can't be run\n";
   [[maybe_unused]] const auto told = write(STDERR_FILENO, text, sizeof text - 1);
@@ -45,7 +43,10 @@ std::string to_text(const exit_report& how) {
   return "exit code " + std::to_string(how.code);
 }
 
-result<child> child::start(const std::vector<std::string>& arguments) {
+result<child> child::start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int one : blocked) sigaddset(&set, one);
   std::vector<char*> raw;
   for (const auto& a : arguments) raw.push_back(const_cast<char*>(a.c_str()));
   raw.push_back(nullptr);
@@ -54,7 +55,7 @@ result<child> child::start(const std::vector<std::string>& arguments) {
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(raw.data(), ends[1], parent);
+  if (pid == 0) become(raw.data(), set, ends[1], parent);
   const auto why = errno;
   close(ends[1]);
   if (pid < 0) {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@ std::string to_text(const exit_report& how);
 
 class child {
  public:
-  // Starts `arguments[0]`, a path, with these arguments and no signal blocked; stdout and stderr go to output(). io: no
-  // process or pipe could be made. A program that can't be run ends with code 127.
-  static result<child> start(const std::vector<std::string>& arguments);
+  // Starts `arguments[0]`, a path, with these arguments; stdout and stderr go to output(). `blocked`: the signals that
+  // are blocked in it from its first moment on, and no other, for a program that waits for them itself. io: no process
+  // or pipe could be made. A program that can't be run ends with code 127.
+  static result<child> start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked = {});
 
   child(child&& other) noexcept;
   child& operator=(child&& other) noexcept;

@@ -64,7 +64,8 @@ class charge {
   void start_if_due(std::int64_t now_us, double chance) {
     if (!due_us_ || now_us < *due_us_) return;
     due_us_.reset();
-    auto made = child::start(what_.arguments);
+    auto made = what_.waits_for_signals ? child::start(what_.arguments, {SIGTERM, SIGINT, SIGHUP})
+                                        : child::start(what_.arguments);
     if (!made) {
       again("it could not be started: " + made.failure().text, now_us, chance);
       return;

@@ -18,6 +18,9 @@ struct member {
   std::vector<std::string> arguments;  // the program first
   restart_limits limits;
   bool ends_last = false;  // the others need it until they have ended
+  // It waits for SIGTERM, SIGINT and SIGHUP with sigwait, as a host does: it begins with them blocked, so that one that
+  // comes while it is loaded does not kill it.
+  bool waits_for_signals = false;
 };
 
 struct family {
@@ -26,7 +29,8 @@ struct family {
   std::function<void(std::string_view)> out;   // takes whole lines of their output
 };
 
-// Blocks the signals that run() waits for. Before any other thread is made: one that does not block them takes them away.
+// Blocks the signals that run() waits for. Before any other thread is made: one that does not block them takes them
+// away.
 void block_signals();
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD, and returns when all members have ended. SIGTERM and SIGINT ask them to

@@ -18,6 +18,7 @@ using std::chrono::seconds;
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t mib = 1024 * kib;
 constexpr std::uint64_t most_partitions = 10'000;
+constexpr std::uint64_t most_replicas = 1'000;
 constexpr std::uint64_t most_count = 1'000'000'000;
 
 const yaml_node nothing{};
@@ -37,7 +38,7 @@ setting<E> read_enum(const section& from, std::string_view key, const std::array
   std::vector<std::string> names;
   for (const E value : values) names.emplace_back(name_of(value));
   auto index = from.choice(key, 0, names);
-  return {values[*index], index.at, index.given, std::move(index.reference)};
+  return {values[*index], index.at, index.given, std::move(index.reference), index.unread};
 }
 
 setting<std::string> read_address(const section& from, std::string_view key, std::string otherwise) {
@@ -106,7 +107,7 @@ class topology_reader {
 
   void read_bus(const section& file) {
     const section bus(state_, child(file, "bus"), "bus",
-                      {"driver", "path", "sync", "brokers", "properties", "owner", "socket"});
+                      {"driver", "path", "sync", "brokers", "replication", "min_insync", "properties", "owner", "socket"});
     bus_settings& out = model_.bus;
     out.at = place_or(file, "bus");
     out.driver = read_enum<bus_driver>(bus, "driver", std::array{bus_driver::local, bus_driver::kafka});
@@ -118,6 +119,8 @@ class topology_reader {
       out.sync = bus.duration("sync", milliseconds{5});
     }
     out.brokers = bus.text("brokers", "");
+    out.replication = bus.integer("replication", 0, 1, most_replicas);
+    out.min_insync = bus.integer("min_insync", 0, 1, most_replicas);
     out.owner = bus.text("owner", "");
     out.socket = bus.text("socket", *out.path + "/bus.sock");
     const section properties(state_, child(bus, "properties"), "bus.properties", {});
@@ -261,7 +264,7 @@ class topology_reader {
                          {"body", "headers", "requests", "parked", "deadline"});
     model_.limits.body = limits.size("body", mib);
     model_.limits.headers = limits.size("headers", 16 * kib);
-    model_.limits.requests = limits.integer("requests", 1'024, 1, most_count);
+    model_.limits.requests = limits.integer("requests", 4'096, 1, most_count);
     model_.limits.parked = limits.integer("parked", 10'000, 1, most_count);
     model_.limits.deadline = limits.duration("deadline", seconds{30});
   }

@@ -150,10 +150,10 @@ bool section::scalar(std::string_view key, std::string_view expected, scalar_val
 setting<std::string> section::text(std::string_view key, std::string otherwise) const {
   scalar_value value;
   location at;
-  if (!scalar(key, "text", value, at)) return absent(std::move(otherwise));
+  if (!scalar(key, "text", value, at)) return absent(key, std::move(otherwise));
   if (value.text.empty()) {
     report(at, key, value.reference.empty() ? "an empty text" : value.reference + ", which is empty", "text");
-    return absent(std::move(otherwise));
+    return absent(key, std::move(otherwise));
   }
   return {std::move(value.text), at, true, std::move(value.reference)};
 }
@@ -163,14 +163,14 @@ setting<std::uint64_t> section::integer(std::string_view key, std::uint64_t othe
   const std::string expected = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   scalar_value value;
   location at;
-  if (!scalar(key, expected, value, at)) return absent(otherwise);
+  if (!scalar(key, expected, value, at)) return absent(key, otherwise);
   std::uint64_t number = 0;
   const char* end = value.text.data() + value.text.size();
   const auto [stop, code] = std::from_chars(value.text.data(), end, number);
   const bool quoted_text = value.quoted && value.reference.empty();
   if (quoted_text || code != std::errc{} || stop != end || number < least || number > most) {
     report(at, key, shown_scalar(value), expected, quoted_text ? "leave the quotes out" : "");
-    return absent(otherwise);
+    return absent(key, otherwise);
   }
   return {number, at, true, std::move(value.reference)};
 }
@@ -178,13 +178,13 @@ setting<std::uint64_t> section::integer(std::string_view key, std::uint64_t othe
 setting<double> section::number(std::string_view key, double otherwise) const {
   scalar_value value;
   location at;
-  if (!scalar(key, "a number above 0", value, at)) return absent(otherwise);
+  if (!scalar(key, "a number above 0", value, at)) return absent(key, otherwise);
   double number = 0;
   const char* end = value.text.data() + value.text.size();
   const auto [stop, code] = std::from_chars(value.text.data(), end, number);
   if (code != std::errc{} || stop != end || !std::isfinite(number) || number <= 0) {
     report(at, key, shown_scalar(value), "a number above 0");
-    return absent(otherwise);
+    return absent(key, otherwise);
   }
   return {number, at, true, std::move(value.reference)};
 }
@@ -192,7 +192,7 @@ setting<double> section::number(std::string_view key, double otherwise) const {
 setting<bool> section::boolean(std::string_view key, bool otherwise) const {
   scalar_value value;
   location at;
-  if (!scalar(key, "true or false", value, at)) return absent(otherwise);
+  if (!scalar(key, "true or false", value, at)) return absent(key, otherwise);
   if (value.text == "true" || value.text == "false") {
     return {value.text == "true", at, true, std::move(value.reference)};
   }
@@ -206,18 +206,18 @@ setting<bool> section::boolean(std::string_view key, bool otherwise) const {
     if (suggestion.empty()) suggestion = did_you_mean(word, {"true", "false"});
   }
   report(at, key, shown_scalar(value), "true or false", std::move(suggestion));
-  return absent(otherwise);
+  return absent(key, otherwise);
 }
 
 setting<std::chrono::microseconds> section::duration(std::string_view key, std::chrono::microseconds otherwise) const {
   scalar_value value;
   location at;
-  if (!scalar(key, "a duration such as 5ms", value, at)) return absent(otherwise);
+  if (!scalar(key, "a duration such as 5ms", value, at)) return absent(key, otherwise);
   auto parsed = parse_duration(value.text);
   if (!parsed) {
     report(at, key, shown_scalar(value), "a duration such as 5ms",
            value.reference.empty() ? parsed.failure().text : std::string{});
-    return absent(otherwise);
+    return absent(key, otherwise);
   }
   return {*parsed, at, true, std::move(value.reference)};
 }
@@ -225,12 +225,12 @@ setting<std::chrono::microseconds> section::duration(std::string_view key, std::
 setting<std::uint64_t> section::size(std::string_view key, std::uint64_t otherwise) const {
   scalar_value value;
   location at;
-  if (!scalar(key, "a size such as 64MiB", value, at)) return absent(otherwise);
+  if (!scalar(key, "a size such as 64MiB", value, at)) return absent(key, otherwise);
   auto parsed = parse_size(value.text);
   if (!parsed) {
     report(at, key, shown_scalar(value), "a size such as 64MiB",
            value.reference.empty() ? parsed.failure().text : std::string{});
-    return absent(otherwise);
+    return absent(key, otherwise);
   }
   return {*parsed, at, true, std::move(value.reference)};
 }
@@ -264,12 +264,12 @@ setting<std::size_t> section::choice(std::string_view key, std::size_t otherwise
                                      const std::vector<std::string>& names) const {
   scalar_value value;
   location at;
-  if (!scalar(key, listed(names), value, at)) return absent(otherwise);
+  if (!scalar(key, listed(names), value, at)) return absent(key, otherwise);
   const auto found = std::ranges::find(names, value.text);
   if (found == names.end()) {
     report(at, key, shown_scalar(value), listed(names),
            value.reference.empty() ? did_you_mean(value.text, names) : std::string{});
-    return absent(otherwise);
+    return absent(key, otherwise);
   }
   return {static_cast<std::size_t>(found - names.begin()), at, true, std::move(value.reference)};
 }

@@ -74,9 +74,10 @@ class section {
   // True when the key is there and its scalar could be read into `out` and `at`.
   bool scalar(std::string_view key, std::string_view expected, scalar_value& out, location& at) const;
 
+  // The default: the key is not there, or could not be read.
   template <typename T>
-  setting<T> absent(T otherwise) const {
-    return {std::move(otherwise), node_->at, false, {}};
+  setting<T> absent(std::string_view key, T otherwise) const {
+    return {std::move(otherwise), node_->at, false, {}, find(key) != nullptr};
   }
 
   parse_state* state_;

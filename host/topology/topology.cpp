@@ -1,10 +1,10 @@
 #include "topology/topology.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 namespace gantry::topology {
 
@@ -69,7 +69,12 @@ std::optional<std::string> process_env(const std::string& name) {
 parsed_topology load_topology(const std::string& file, const env_lookup& env) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  std::string text;
+  std::array<char, 65536> part{};
+  // A directory can be opened, but not be read: unlike an iterator over the buffer, read() says so by the stream's
+  // state.
+  while (stream.read(part.data(), part.size()), stream.gcount() > 0)
+    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
   if (!stream.is_open() || stream.bad() || (text.empty() && errno != 0)) {
     parsed_topology out;
     out.model.file = file;

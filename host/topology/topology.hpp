@@ -25,6 +25,7 @@ struct setting {
   location at;
   bool given = false;
   std::string reference;  // as written, without defaults, when (part of) it came by ${env:..} or ${file:..}
+  bool unread = false;    // the file has one that can't be read, of which a problem tells; the default stands in its place
 
   // Such a value is a secret: print reference instead.
   bool secret() const noexcept { return !reference.empty(); }
@@ -56,6 +57,8 @@ struct bus_settings {
   setting<std::chrono::microseconds> sync;                 // local: time between two fsyncs; 0: each append (`always`)
   setting<std::string> brokers;                            // kafka: host:port, comma separated
   std::map<std::string, setting<std::string>> properties;  // kafka: passed to librdkafka
+  setting<std::uint64_t> replication;                      // kafka: of topics that are made; 0: the brokers' default
+  setting<std::uint64_t> min_insync;                       // kafka: of topics that are made; 0: the brokers' default
   setting<std::string> owner;                              // local: the host that owns the journal
   setting<std::string> socket;                             // local: the owner's Unix socket, for the other hosts
 };
@@ -163,7 +166,7 @@ struct trust_settings {
 struct limit_settings {
   setting<std::uint64_t> body;                  // bytes of a request
   setting<std::uint64_t> headers;               // bytes of a request's headers
-  setting<std::uint64_t> requests;              // waiting in one plugin's queue
+  setting<std::uint64_t> requests;              // waiting for a worker of a host; and writes in one plugin's queue
   setting<std::uint64_t> parked;                // parked events of one plugin
   setting<std::chrono::microseconds> deadline;  // of a request that brings none
 };

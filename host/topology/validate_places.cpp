@@ -92,10 +92,17 @@ void check_bus(check_run& run) {
     run.report(bus.owner.at, "bus.owner", "host " + in_quotes(shown(bus.owner)), listed(names_in(run.model.hosts)),
                did_you_mean(*bus.owner, names_in(run.model.hosts)));
   }
+  // What is unread is a problem already, and what would follow from its default is none.
+  if (bus.driver.unread) return;
   if (*bus.driver == bus_driver::kafka) {
-    if (!bus.brokers.given) {
+    if (!bus.brokers.given && !bus.brokers.unread) {
       run.report(bus.driver.at, "bus", "driver kafka without brokers", "brokers: host:port, ...",
                  "add brokers: 127.0.0.1:9092");
+    }
+    if (bus.replication.given && *bus.min_insync > *bus.replication) {
+      run.report(bus.min_insync.at, "bus.min_insync", "number " + std::to_string(*bus.min_insync),
+                 "at most bus.replication, which is " + std::to_string(*bus.replication),
+                 "with fewer replicas no event would ever be taken");
     }
     warn_unused(run, bus.path, "bus.path", "driver local, which alone uses it");
     warn_unused(run, bus.sync, "bus.sync", "driver local, which alone uses it");
@@ -104,6 +111,8 @@ void check_bus(check_run& run) {
     return;
   }
   warn_unused(run, bus.brokers, "bus.brokers", "driver kafka, which alone uses it");
+  warn_unused(run, bus.replication, "bus.replication", "driver kafka, which alone uses it");
+  warn_unused(run, bus.min_insync, "bus.min_insync", "driver kafka, which alone uses it");
   for (const auto& [key, value] : bus.properties) {
     warn_unused(run, value, "bus.properties." + key, "driver kafka, which alone uses it");
   }
@@ -166,8 +175,9 @@ void check_placement(check_run& run) {
 void check_stores(check_run& run) {
   for (const auto& [name, store] : run.model.stores) {
     const std::string subject = "stores." + name;
+    if (store.driver.unread) continue;
     if (*store.driver == store_driver::postgres) {
-      if (!store.url.given) {
+      if (!store.url.given && !store.url.unread) {
         run.report(store.driver.at, subject, "driver postgres without url", "url: postgres://...",
                    "add url: \"${env:PG_URL}\"");
       }
@@ -194,6 +204,7 @@ void check_stores(check_run& run) {
     }
     const store_settings& store = entry->second;
     const bool sqlite = *store.driver == store_driver::sqlite;
+    if (store.driver.unread || (!sqlite && store.url.unread)) continue;
     if (sqlite && plugin.hosts.size() > 1) {
       run.report(plugin.hosts_at, "plugins." + id + ".hosts",
                  std::to_string(plugin.hosts.size()) + " replicas on SQLite store " + in_quotes(entry->first),

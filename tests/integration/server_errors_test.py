@@ -141,6 +141,50 @@ class Stories:
             self.refused("address taken", second, str(first.port))
             report.check("address taken: the first goes on", first.get("/health/ready").status == 200)
 
+    def replicas_of_topics(self):
+        def asking(keys):
+            return lambda text: text.replace(f"  brokers: {self.brokers}\n", f"  brokers: {self.brokers}\n{keys}").replace(
+                "topics:\n", f"topics:\n  a-replicas-{os.getpid()}: {{}}\n", 1)
+
+        # A broker that is not there yet may still come.
+        with self.shop(edit=asking("  replication: 2\n")) as shop:
+            shop.launch()
+            report.check("more replicas than brokers: said", shop.wait_log("eplication factor"), shop.log[-1500:])
+            report.check("more replicas than brokers: asked to end while it waits, it does", shop.stop() == 0,
+                         shop.log[-1500:])
+        with self.shop(edit=asking("  replication: 1\n  min_insync: 1\n")) as shop:
+            shop.start()
+            report.check("as many replicas as brokers: ready", shop.get("/health/ready").status == 200)
+
+    def metrics_while_the_broker_stands_still(self):
+        broker = int(variable(self.servers / "kafka/env", "KAFKA_PID"))
+
+        def metrics():
+            reply = shop.ask("GET", "/metrics", timeout=30)
+            return reply.body.decode() if reply.status == 200 else ""
+
+        def says(*lines):
+            text = metrics()
+            return all(f"\n{line}" in text for line in lines)
+
+        with self.shop() as shop:
+            shop.start()
+            report.check("broker still: its clients show", eventually(lambda: says(
+                'gantry_kafka_messages_sent_total{client="producer"} ', 'gantry_kafka_round_trip_seconds{client="consumer",group=',
+                'gantry_kafka_bytes_buffered{client="consumer",group=', 'gantry_kafka_rebalances_total{client="consumer",group=')),
+                         [line for line in metrics().splitlines() if "kafka" in line])
+            os.kill(broker, signal.SIGSTOP)
+            try:
+                report.check("broker still: said", eventually(lambda: shop.get("/health/ready").status == 503))
+                for number in range(5):
+                    shop.get("/nothing-of-any-plugin")
+                    report.check(f"broker still: scrape {number} shows everything else", says(
+                        'gantry_requests_total{', 'gantry_write_queue{plugin="order"} ', 'gantry_consumer_lag{plugin="order"} '))
+            finally:
+                os.kill(broker, signal.SIGCONT)
+            report.check("broker still: goes on with it", eventually(lambda: shop.get("/health/ready").status == 200))
+            report.check("broker still: ends well", shop.stop() == 0, shop.log[-1500:])
+
     def broker_that_asks_for_a_password(self):
         folder = self.servers / "sasl"
         subprocess.run([str(KAFKA), "start", str(folder)], check=True, env={**os.environ, "KAFKA_PROPERTIES": SASL_LISTENER})
@@ -186,7 +230,8 @@ def main():
 
 def tell(stories, chosen):
     for name in ("broker_absent_at_start", "wrong_database_password", "fewer_partitions", "newer_schema",
-                 "one_address_for_two_hosts", "broker_that_asks_for_a_password"):
+                 "one_address_for_two_hosts", "broker_that_asks_for_a_password", "replicas_of_topics",
+                 "metrics_while_the_broker_stands_still"):
         if not chosen or name in chosen:
             report.story(name, getattr(stories, name))
 

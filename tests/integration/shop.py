@@ -60,8 +60,11 @@ def on_servers(text, folder):
 class Shop:
     """One host. The folder outlives restarts; `close` removes it."""
 
-    def __init__(self, gantry, plugin_dirs, plugins=(), topics=(), without=(), edit=None):
+    arguments = ()  # of `gantry run`
+
+    def __init__(self, gantry, plugin_dirs, plugins=(), topics=(), without=(), edit=None, arguments=()):
         self.gantry = str(gantry)
+        self.arguments = tuple(arguments)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gantry-shop-"))
         self.port = free_port()
         self.process = None
@@ -86,7 +89,7 @@ class Shop:
         self.log = ""
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [self.gantry, "run", "-t", "topology.yaml"], cwd=self.folder, stdin=subprocess.DEVNULL,
+            [self.gantry, "run", "-t", "topology.yaml", *self.arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()

@@ -1,6 +1,7 @@
 #include "bus/kafka/partition_reader.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 namespace gantry::bus::kafka {
 namespace {
@@ -216,7 +217,13 @@ void partition_reader::note_end(std::uint64_t end) const noexcept {
 }
 
 std::uint64_t partition_reader::lag(std::uint64_t from) const {
-  const std::lock_guard lock(mutex_);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  const auto known_lag = [&] {
+    const auto end = end_.load(std::memory_order_relaxed);
+    return end > from ? end - from : 0;
+  };
+  // A fetch that seeks waits for brokers, and nobody who asks for the lag shall.
+  if (!lock) return known_lag();
   // Somebody else's partition is somebody else's lag.
   if (client_ == nullptr) return 0;
   std::int64_t start = 0;
@@ -225,8 +232,7 @@ std::uint64_t partition_reader::lag(std::uint64_t from) const {
                                      &end) == RD_KAFKA_RESP_ERR_NO_ERROR &&
       end > 0)
     note_end(static_cast<std::uint64_t>(end));
-  const auto known = end_.load(std::memory_order_relaxed);
-  return known > from ? known - from : 0;
+  return known_lag();
 }
 
 void partition_reader::committed(std::uint64_t next) noexcept {

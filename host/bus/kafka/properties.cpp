@@ -176,6 +176,8 @@ property_map consumer_properties(const kafka_bus_options& options, const std::st
   // Else a full fetch of a small buffer would overshoot it by much.
   defaults["fetch.message.max.bytes"] = std::to_string(std::min<std::uint64_t>(1U << 20, options.partition_bytes));
   defaults["check.crcs"] = "true";
+  // What a host held that is gone for good waits so long for the others.
+  defaults["session.timeout.ms"] = "10000";
   if (!options.member.empty()) defaults["group.instance.id"] = options.member;
   const auto kbytes = std::clamp<std::uint64_t>(options.partition_bytes / 1024, 1, 2'097'151);
   auto out = composed(options, kind::consumer, std::move(defaults),

@@ -12,6 +12,7 @@ namespace {
 // Offsets are reserved so far ahead that a sync is long done when they are needed, at millions a second.
 constexpr std::uint64_t reserve_block = 1U << 22;
 constexpr std::size_t cached_index_bytes = 32U << 20;
+constexpr std::uint32_t most_partitions = 10'000;  // of a topic: whoever asks for more has made a mistake
 
 }  // namespace
 
@@ -102,9 +103,10 @@ journal::~journal() {
 }
 
 result<topic_id> journal::open_topic(const topic_spec& spec) {
-  if (spec.name.empty() || spec.name.size() > 255 || spec.partitions == 0)
+  if (spec.name.empty() || spec.name.size() > 255 || spec.partitions == 0 || spec.partitions > most_partitions)
     return error{errc::invalid, "topic '" + spec.name + "' with " + std::to_string(spec.partitions) +
-                                    " partitions: a name of 1 to 255 bytes and at least one partition are expected"};
+                                    " partitions: a name of 1 to 255 bytes and 1 to " +
+                                    std::to_string(most_partitions) + " partitions are expected"};
   std::unique_lock lock(mutex_);
   if (failed_) return *failed_;
   std::unique_lock topics_lock(topics_mutex_);

@@ -68,7 +68,7 @@ result<void> apply(connection& on, const migration& step) {
   return failed(title_of(step.number, step.name) + " failed and was undone", why);
 }
 
-result<migration_report> run_locked(connection& on, std::span<const migration* const> chosen) {
+result<migration_report> run_locked(connection& on, std::span<const migration* const> chosen, const migration_rules& rules) {
   connection::refusal why;
   if (!on.ask("CREATE TABLE IF NOT EXISTS gantry_migrations (number bigint PRIMARY KEY, name text NOT NULL,"
               " sha256 text NOT NULL, applied_at text NOT NULL)",
@@ -76,23 +76,24 @@ result<migration_report> run_locked(connection& on, std::span<const migration* c
     return failed("gantry_migrations can't be created", why);
   auto recorded = read_record(on);
   if (!recorded) return std::move(recorded).failure();
-  auto applied = count_applied(*recorded, chosen);
+  auto applied = count_applied(*recorded, chosen, rules.ahead);
   if (!applied) return std::move(applied).failure();
-  for (std::size_t i = *applied; i < chosen.size(); ++i) {
+  const auto to = last_due(chosen, *applied, rules);
+  for (std::size_t i = *applied; i < to; ++i) {
     if (auto done = apply(on, *chosen[i]); !done) return std::move(done).failure();
   }
-  return migration_report{static_cast<std::uint32_t>(*applied), static_cast<std::uint32_t>(chosen.size())};
+  return migration_report{static_cast<std::uint32_t>(*applied), static_cast<std::uint32_t>(to)};
 }
 
 }  // namespace
 
-result<migration_report> run_migrations(connection& on, std::span<const migration> steps) {
+result<migration_report> run_migrations(connection& on, std::span<const migration> steps, const migration_rules& rules) {
   auto chosen = choose_variants(steps, "postgres");
   if (!chosen) return std::move(chosen).failure();
   auto schema = current_schema(on);
   if (!schema) return std::move(schema).failure();
   if (auto failure = schema_lock::take(on, *schema)) return std::move(*failure);
-  auto report = run_locked(on, *chosen);
+  auto report = run_locked(on, *chosen, rules);
   schema_lock::give_back(on, *schema);
   return report;
 }

@@ -13,7 +13,7 @@
 namespace gantry::store::postgres {
 
 // Runs what is due on a connection without a pipeline, one host at a time: others wait, and then find it done.
-result<migration_report> run_migrations(connection& on, std::span<const migration> steps);
+result<migration_report> run_migrations(connection& on, std::span<const migration> steps, const migration_rules& rules);
 
 // Makes the schema if it is missing, and the driver's own table.
 result<void> prepare_schema(connection& on, const std::string& schema);

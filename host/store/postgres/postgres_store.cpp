@@ -68,11 +68,11 @@ class postgres_store final : public store {
 
   result<std::unique_ptr<session>> acquire_reader() override { return readers_.acquire(); }
 
-  result<migration_report> migrate(std::span<const migration> steps) override {
+  result<migration_report> migrate(std::span<const migration> steps, const migration_rules& rules) override {
     if (health_.stopped()) return stopped();
     auto on = connection::open(options_, where_, role::service);
     if (!on) return std::move(on).failure();
-    return run_migrations(**on, steps);
+    return run_migrations(**on, steps, rules);
   }
 
   std::uint64_t size_bytes() const override {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 
 #include "store/sqlite/session.hpp"
 #include "store/sqlite/status.hpp"
@@ -33,7 +34,10 @@ bool checkpointer::request(std::uint32_t log_pages) {
   std::unique_lock lock(mutex_);
   log_pages_ = log_pages;
   if (state_ == state::idle) {
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (!has_thread()) {
+      state_ = state::handed_over;
+      return true;
+    }
     asked_at_ = log_pages;
     state_ = state::copying;
     changed_.notify_all();
@@ -43,6 +47,17 @@ bool checkpointer::request(std::uint32_t log_pages) {
     changed_.wait(lock, [this] { return state_ != state::copying; });
   }
   return state_ == state::handed_over;
+}
+
+// Without one the writer copies everything. The system may have none to give now, and one later.
+bool checkpointer::has_thread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 void checkpointer::finished() {

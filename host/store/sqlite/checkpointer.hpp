@@ -40,6 +40,7 @@ class checkpointer {
   };
 
   void run();
+  bool has_thread();  // with mutex_ held
   void copy(sqlite3* db);
   std::uint32_t seen_pages();
   bool sync_database(sqlite3* db);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "store/sqlite/gathering_vfs.hpp"
@@ -61,12 +62,27 @@ bool log_syncer::sync_to(std::uint64_t mark) {
 }
 
 void log_syncer::sync_later(std::function<void()> done) {
+  if (!has_thread()) {
+    sync();
+    done();
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     done_ = std::move(done);
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   }
   changed_.notify_all();
+}
+
+// The system may have none to give now, and one later.
+bool log_syncer::has_thread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 void log_syncer::run() {

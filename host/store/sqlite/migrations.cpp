@@ -67,7 +67,8 @@ result<void> apply(session& on, const migration& step) {
 
 }  // namespace
 
-result<migration_report> run_migrations(session& on, std::span<const migration> steps, std::string_view driver) {
+result<migration_report> run_migrations(session& on, std::span<const migration> steps, std::string_view driver,
+                                        const migration_rules& rules) {
   auto chosen = choose_variants(steps, driver);
   if (!chosen) return std::move(chosen).failure();
   const auto status = on.script(
@@ -78,12 +79,13 @@ result<migration_report> run_migrations(session& on, std::span<const migration> 
   }
   auto recorded = read_record(on);
   if (!recorded) return std::move(recorded).failure();
-  auto applied = count_applied(*recorded, *chosen);
+  auto applied = count_applied(*recorded, *chosen, rules.ahead);
   if (!applied) return std::move(applied).failure();
-  for (std::size_t i = *applied; i < chosen->size(); ++i) {
+  const auto to = last_due(*chosen, *applied, rules);
+  for (std::size_t i = *applied; i < to; ++i) {
     if (auto done = apply(on, *(*chosen)[i]); !done) return std::move(done).failure();
   }
-  return migration_report{static_cast<std::uint32_t>(*applied), static_cast<std::uint32_t>(chosen->size())};
+  return migration_report{static_cast<std::uint32_t>(*applied), static_cast<std::uint32_t>(to)};
 }
 
 }  // namespace gantry::store::sqlite

@@ -12,6 +12,7 @@
 namespace gantry::store::sqlite {
 
 // Runs what is due on a session that may write.
-result<migration_report> run_migrations(session& on, std::span<const migration> steps, std::string_view driver);
+result<migration_report> run_migrations(session& on, std::span<const migration> steps, std::string_view driver,
+                                        const migration_rules& rules);
 
 }  // namespace gantry::store::sqlite

@@ -67,11 +67,11 @@ class sqlite_store final : public store {
 
   result<std::unique_ptr<session>> acquire_reader() override { return readers_.acquire(); }
 
-  result<migration_report> migrate(std::span<const migration> steps) override {
+  result<migration_report> migrate(std::span<const migration> steps, const migration_rules& rules) override {
     if (health_.stopped()) return error{errc::io, describe() + " can't be written any more: " + health_.reason()};
     auto on = sqlite_session::open(options_, role::migrator, health_, *checkpoints_, syncs_);
     if (!on) return std::move(on).failure();
-    return run_migrations(**on, steps, driver());
+    return run_migrations(**on, steps, driver(), rules);
   }
 
   std::uint64_t size_bytes() const override {

@@ -109,7 +109,7 @@ void order_progress::restore(gantry::db& db, const gantry::rearm_fn& rearm) cons
     if (saga && saga->running()) {
       // The whole timeout again: what was on its way while this service was down must not count against the order.
       const gantry::saga_step& step = flow_.saga().steps[saga->current];
-      delay = saga->phase == gantry::saga_phase::forward ? step.timeout : step.compensation_timeout;
+      delay = saga->phase == gantry::saga_phase::forward ? step.timeout : gantry::compensation_wait(step, saga->attempts);
     }
     rearm(order_id, std::max(delay, std::chrono::microseconds(0)));
   });

@@ -135,6 +135,16 @@ TEST_F(SagaTest, CompensationWithoutAnAnswerIsSentAgainAndThenNeedsAttention) {
   EXPECT_EQ(phase(), saga_phase::cancelled);
 }
 
+TEST_F(SagaTest, EachCompensationWaitsTwiceAsLongAsTheOneBefore) {
+  using namespace std::chrono_literals;
+  gantry::saga_step step;
+  step.compensation_timeout = 3s;
+  EXPECT_EQ(gantry::compensation_wait(step, 1), 3s);
+  EXPECT_EQ(gantry::compensation_wait(step, 2), 6s);
+  EXPECT_EQ(gantry::compensation_wait(step, 6), 96s);
+  EXPECT_EQ(gantry::compensation_wait(step, 1000), 96s);
+}
+
 TEST_F(SagaTest, CancelUndoesWhateverIsDone) {
   event("ADone");
   event("BDone");

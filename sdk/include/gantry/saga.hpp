@@ -35,6 +35,14 @@ struct saga_step {
   std::string_view pivot{};
 };
 
+// How long the answer to the n-th sending of a compensation (from 1) is waited for: twice as long each time, up to 32 times the
+// timeout. Whoever is to answer may be slow because so much is asked of it.
+constexpr std::chrono::microseconds compensation_wait(const saga_step& step, std::uint32_t attempt) {
+  constexpr std::uint32_t most_doublings = 5;
+  const std::uint32_t doublings = attempt == 0 ? 0 : attempt - 1 < most_doublings ? attempt - 1 : most_doublings;
+  return step.compensation_timeout * (1U << doublings);
+}
+
 // The table. At most `saga_max_steps` steps. A compensation is sent `compensation_attempts` times before a person
 // has to look.
 inline constexpr std::size_t saga_max_steps = 8;
@@ -387,7 +395,7 @@ class turn {
     state().current = static_cast<std::uint8_t>(k);
     state().attempts = attempt;
     decision_.command = saga_command{k, true, step.compensation_topic, step.compensation};
-    arm(step.compensation_timeout);
+    arm(compensation_wait(step, attempt));
   }
 
   void halt(std::string_view what, std::size_t k) {

@@ -42,6 +42,36 @@ TEST(AccessTest, APageInABrowserOnThisMachineDoesNotGetIn) {
   EXPECT_EQ(status(gate, from("127.0.0.1", {{"host", "localhost.page.example"}})), 403);
 }
 
+// Its own name may look like an address of this machine, and point to one.
+TEST(AccessTest, OnlyAnExactNameOfThisMachineIsOne) {
+  const access gate({});
+  for (const char* host : {"127.0.0.1", "127.9.8.7:80", "[::1]", "[::1]:8080", "localhost", "localhost:8080"})
+    EXPECT_EQ(status(gate, from("127.0.0.1", {{"host", host}})), 200) << host;
+  for (const char* host : {"127.page.example",
+                           "127.page.example:8080",
+                           "127.0.0.1.page.example",
+                           "127.0.0",
+                           "127.0.0.1.",
+                           "127.0.0.256",
+                           "128.0.0.1",
+                           "127.0.0.1:",
+                           "127.0.0.1:80x",
+                           "127.0.0.1:@page.example",
+                           "[::1]x",
+                           "[::1].page.example",
+                           "[::1]:80:80",
+                           "::1",
+                           "localhost:",
+                           "localhost:@page.example",
+                           "localhost:80@page.example",
+                           "localhost.",
+                           "localhostx",
+                           " localhost",
+                           ":8080"})
+    EXPECT_EQ(status(gate, from("127.0.0.1", {{"host", host}})), 403) << host;
+  EXPECT_EQ(status(gate, from("127.page.example")), 403);
+}
+
 TEST(AccessTest, WhatAProxyPassesOnDoesNotGetIn) {
   const access gate({});
   EXPECT_EQ(status(gate, from("127.0.0.1", {{"host", "localhost"}, {"x-forwarded-for", "10.0.0.7"}})), 403);

@@ -228,6 +228,15 @@ TEST_P(BusStories, RefusesAnotherNumberOfPartitions) {
   EXPECT_EQ(open_topic({.name = "orders", .partitions = 3}), topic);
 }
 
+TEST_P(BusStories, RefusesMorePartitionsThanATopicMayHave) {
+  open_with_topic(1);
+  const auto wrong = events().open_topic({.name = "wide", .partitions = 10'001});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.failure().code, errc::invalid);
+  EXPECT_NE(wrong.failure().text.find("10001 partitions"), std::string::npos);
+  EXPECT_TRUE(events().open_topic({.name = "wide", .partitions = 2}));
+}
+
 TEST_P(BusStories, TakesANewRetentionOfAKnownTopic) {
   open_with_topic();
   open_topic({.name = "orders", .retention = std::chrono::hours{1}});

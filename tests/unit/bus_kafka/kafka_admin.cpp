@@ -29,9 +29,13 @@ void ask(const std::string& brokers, const std::function<void(rd_kafka_t*, rd_ka
   rd_kafka_destroy(on);
 }
 
-// What the broker itself goes by.
-std::string topic_limit(const std::string& brokers, const std::string& topic) {
-  std::string out;
+struct topic_setting {
+  std::string value;  // what the broker itself goes by
+  bool own = false;   // set for this topic
+};
+
+topic_setting setting_of(const std::string& brokers, const std::string& topic, const std::string& name) {
+  topic_setting out;
   auto* resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
   auto* on = client(brokers);
   auto* answers = rd_kafka_queue_new(on);
@@ -42,8 +46,9 @@ std::string topic_limit(const std::string& brokers, const std::string& topic) {
   std::size_t entries = 0;
   const auto** entry = count == 0 ? nullptr : rd_kafka_ConfigResource_configs(found[0], &entries);
   for (std::size_t i = 0; i < entries; ++i)
-    if (std::string(rd_kafka_ConfigEntry_name(entry[i])) == "max.message.bytes")
-      out = rd_kafka_ConfigEntry_value(entry[i]);
+    if (rd_kafka_ConfigEntry_name(entry[i]) == name)
+      out = {rd_kafka_ConfigEntry_value(entry[i]),
+             rd_kafka_ConfigEntry_source(entry[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG};
   rd_kafka_event_destroy(answer);
   rd_kafka_queue_destroy(answers);
   rd_kafka_ConfigResource_destroy(resource);
@@ -60,8 +65,13 @@ void set_topic_limit(const std::string& brokers, const std::string& topic, std::
       [&](rd_kafka_t* on, rd_kafka_queue_t* answers) { rd_kafka_AlterConfigs(on, &resource, 1, nullptr, answers); });
   rd_kafka_ConfigResource_destroy(resource);
   // The controller has it; the broker hears of it a little later.
-  while (topic_limit(brokers, topic) != std::to_string(max_message_bytes)) {
+  while (setting_of(brokers, topic, "max.message.bytes").value != std::to_string(max_message_bytes)) {
   }
+}
+
+std::string own_setting(const std::string& brokers, const std::string& topic, const std::string& name) {
+  const auto found = setting_of(brokers, topic, name);
+  return found.own ? found.value : "";
 }
 
 void delete_records(const std::string& brokers, const std::string& topic, std::uint32_t partition,

@@ -7,6 +7,8 @@
 namespace gantry::bus::kafka::testing {
 
 void set_topic_limit(const std::string& brokers, const std::string& topic, std::uint64_t max_message_bytes);
+// What was set for this topic itself; empty: nothing, the brokers' default counts.
+std::string own_setting(const std::string& brokers, const std::string& topic, const std::string& name);
 void delete_records(const std::string& brokers, const std::string& topic, std::uint32_t partition, std::uint64_t below);
 void delete_topic(const std::string& brokers, const std::string& topic);
 // Makes a topic with one partition and the broker's defaults.

@@ -55,6 +55,15 @@ TEST(KafkaPropertiesTest, HandsTuningToTheClientsItIsFor) {
   EXPECT_EQ(cluster_properties(options).at("security.protocol"), "plaintext");
 }
 
+// Shorter than what an application waits for an answer: then nobody gives up because a host is gone.
+TEST(KafkaPropertiesTest, AMemberThatIsGoneIsMissedSoonUnlessTheTopologySaysOtherwise) {
+  kafka_bus_options options;
+  EXPECT_EQ(consumer_properties(options, "g").at("session.timeout.ms"), "10000");
+  options.properties = {{"session.timeout.ms", "45000"}};
+  EXPECT_EQ(consumer_properties(options, "g").at("session.timeout.ms"), "45000");
+  EXPECT_EQ(producer_properties(options).count("session.timeout.ms"), 0U);
+}
+
 TEST(KafkaPropertiesTest, NamesMembersOnlyOfGroups) {
   kafka_bus_options options;
   options.member = "host-1";

@@ -47,6 +47,28 @@ TEST_F(KafkaTopicTest, RefusesATopicThatCantTakeTheLargestMessage) {
   EXPECT_TRUE(bus->open_topic({.name = name, .partitions = 1, .max_message = 100'000}));
 }
 
+TEST_F(KafkaTopicTest, MakesATopicWithTheReplicasThatWereAskedFor) {
+  options.replication = 1;
+  options.min_insync = 1;
+  open_topic();
+  EXPECT_EQ(own_setting(options.brokers, topic_name, "min.insync.replicas"), "1");
+  // What nobody asked for is left to the brokers.
+  close();
+  options.min_insync = 0;
+  open_topic(1, fresh("plain"));
+  EXPECT_EQ(own_setting(options.brokers, topic_name, "min.insync.replicas"), "");
+}
+
+// The others may only not have come yet.
+TEST_F(KafkaTopicTest, MoreReplicasThanBrokersAreNotThereYet) {
+  options.replication = 2;
+  open();
+  const auto opened = bus->open_topic({.name = fresh("wide"), .partitions = 1});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.failure().code, errc::unavailable);
+  EXPECT_NE(opened.failure().text.find("eplication factor"), std::string::npos) << opened.failure().text;
+}
+
 TEST_F(KafkaTopicTest, RefusesATopicWithoutPartitions) {
   open();
   EXPECT_EQ(bus->open_topic({.name = "none", .partitions = 0}).failure().code, errc::invalid);

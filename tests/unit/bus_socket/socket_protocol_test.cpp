@@ -5,10 +5,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <fstream>
+#include <mutex>
 #include <random>
 #include <thread>
 
+#include "../thread_famine.hpp"
 #include "bus/local/local_bus.hpp"
 #include "bus/socket/bus_server.hpp"
 #include "bus/socket/socket_bus.hpp"
@@ -75,6 +78,92 @@ class SocketBusTest : public ::testing::Test {
   std::unique_ptr<bus> journal_;
   std::unique_ptr<bus_server> server_;
 };
+
+// A bus that keeps whoever asks for its topics until it is opened.
+class gated_bus final : public bus {
+ public:
+  explicit gated_bus(bus& of) : of_(of) {}
+  std::string_view id() const override { return of_.id(); }
+  result<topic_id> open_topic(const topic_spec& spec) override { return of_.open_topic(spec); }
+  const topic_spec& topic(topic_id id) const override { return of_.topic(id); }
+  std::vector<topic_spec> topics() const override {
+    std::unique_lock lock(mutex_);
+    waiting_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    return of_.topics();
+  }
+  result<std::unique_ptr<producer>> open_producer(producer_events& events) override {
+    return of_.open_producer(events);
+  }
+  result<std::unique_ptr<consumer>> open_consumer(std::string_view group, std::span<const topic_id> topics,
+                                                  consumer_events& events) override {
+    return of_.open_consumer(group, topics, events);
+  }
+  result<void> health() const override { return of_.health(); }
+
+  void wait_for_caller() const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_; });
+  }
+  void open() {
+    const std::scoped_lock lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  bus& of_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable bool waiting_ = false;
+  bool open_ = false;
+};
+
+TEST_F(SocketBusTest, OfConnectionsThatReplaceOneThatCantEndOneWaits) {
+  server_.reset();
+  gated_bus gated(*journal_);
+  auto served = serve_bus(gated, {.path = path_});
+  ASSERT_TRUE(served) << served.failure().text;
+  raw_client old(path_);
+  old.hello();
+  ASSERT_TRUE(old.next(message::welcome));
+  std::string question;
+  frame_writer(question, message::topics).u32(1);
+  old.send(question);
+  gated.wait_for_caller();
+  raw_client second(path_);
+  second.hello();
+  raw_client third(path_);
+  third.hello();
+  EXPECT_TRUE(second.is_cut_off());
+  raw_client last(path_);
+  last.hello();
+  EXPECT_TRUE(third.is_cut_off());
+  EXPECT_EQ((*served)->clients(), 1U);
+  gated.open();
+  EXPECT_TRUE(last.next(message::welcome));
+}
+
+TEST_F(SocketBusTest, WithoutAThreadForItAClientIsRefusedAndTheOthersGoOn) {
+  const auto good = connect();
+  {
+    const gantry::testing::thread_famine none;
+    raw_client refused(path_);
+    EXPECT_TRUE(refused.is_cut_off());
+    EXPECT_TRUE(was_logged("a bus client was refused: the system gives no thread"));
+  }
+  expect_all_is_well(*good);
+  expect_all_is_well(*connect("another"));
+}
+
+TEST_F(SocketBusTest, WithoutAThreadTheBusIsNotServed) {
+  server_.reset();
+  const gantry::testing::thread_famine none;
+  const auto served = try_serve();
+  ASSERT_FALSE(served);
+  EXPECT_EQ(served.failure().code, errc::io);
+}
 
 TEST_F(SocketBusTest, RubbishEndsItsOwnConnectionOnly) {
   const auto good = connect();

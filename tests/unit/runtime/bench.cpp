@@ -38,14 +38,16 @@ struct posting {
 
 gantry_status answer(void* user, const gantry_request* request, gantry_context* context) {
   auto& self = of(user);
-  return table<gantry_http_1>(self.host, GANTRY_HTTP_1)
-      .write(
-          context,
-          [](void* at, gantry_tx* tx) {
-            const auto& p = *static_cast<posting*>(at);
-            return p.self->post(*p.request, tx);
-          },
-          new posting{&self, request}, [](void* at) { delete static_cast<posting*>(at); });
+  const auto& http = table<gantry_http_1>(self.host, GANTRY_HTTP_1);
+  if (const int refused = self.refuse ? self.refuse() : 0; refused != 0)
+    return http.respond(context, refused, nullptr, 0, str("refused"));
+  return http.write(
+      context,
+      [](void* at, gantry_tx* tx) {
+        const auto& p = *static_cast<posting*>(at);
+        return p.self->post(*p.request, tx);
+      },
+      new posting{&self, request}, [](void* at) { delete static_cast<posting*>(at); });
 }
 
 gantry_status setup(void* user) {
@@ -129,7 +131,7 @@ gantry_status create(const gantry_host* host, const gantry_instance** out) {
 
 const gantry_entry entry = {sizeof entry, 1, 0, "tester", "1.0.0", "test", create};
 
-const gantry_host* host_of(gantry_tx* tx) { return tx->owner.host(); }
+const gantry_host* host_of(gantry_tx* tx) { return tx->owner->host(); }
 
 class function_write final : public runtime::write {
  public:
@@ -244,6 +246,12 @@ bench::bench(script& plays, runtime::lane_options options) : script_(plays), opt
 bench::~bench() { stop(); }
 
 void bench::start() {
+  const auto opened = open();
+  ASSERT_TRUE(opened) << opened.failure().text;
+  run();
+}
+
+result<void> bench::open() {
   lanes = std::make_unique<runtime::worker_pool>(2, "lane");
   workers = std::make_unique<runtime::request_pool>(2, 64, "work");
   router = std::make_unique<runtime::dispatcher>(*workers, *workers, time);
@@ -256,8 +264,10 @@ void bench::start() {
   open_store();
   plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers, time);
   plugin->writer = std::make_unique<runtime::lane>(*plugin, *plugin->database, *events, time, *lanes, options_);
-  const auto opened = lane().open("/test/tester/");
-  ASSERT_TRUE(opened) << opened.failure().text;
+  return lane().open("/test/tester/");
+}
+
+void bench::run() {
   ASSERT_TRUE(plugin->start());
   plugin->state(runtime::phase::running);
   const auto consuming = lane().consume("testers");
@@ -355,6 +365,13 @@ void bench::until(const std::function<bool()>& condition) {
     plugin->jobs->tick();
     // A run of the lane, and then another look.
     write([](gantry_tx&) { return GANTRY_OK; });
+  }
+}
+
+void bench::pass(std::int64_t us) {
+  for (std::int64_t step = 1'000'000; us > 0; us -= step) {
+    time.pass(std::min(us, step));
+    lane().tick();
   }
 }
 

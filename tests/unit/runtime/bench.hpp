@@ -54,7 +54,8 @@ struct script {
   std::function<gantry_status(std::string, gantry_tx*)> timer;
   std::function<gantry_status(gantry_db*)> restore;
   std::function<gantry_status(const gantry_request&, gantry_tx*)> post;  // POST /things, idempotent
-  const gantry_host* host = nullptr;                                     // set by create
+  std::function<int()> refuse;  // the status with which the same is refused before it writes; 0: it is not
+  const gantry_host* host = nullptr;  // set by create
 };
 
 std::string text(gantry_str s);
@@ -92,6 +93,8 @@ class bench {
   bench& operator=(const bench&) = delete;
 
   void start();
+  // The first part of it: the plugin's lane is opened. When that fails, stop() is all that may follow.
+  result<void> open();
   void stop();
   // As kill -9 leaves it: what the lane has not committed is gone, nothing is tidied up.
   void crash();
@@ -111,6 +114,8 @@ class bench {
   void post(std::function<gantry_status(gantry_tx&)> fn, std::function<void(bool, gantry_status)> ended);
   // Lets the lane run until the condition holds. Moves no time.
   void until(const std::function<bool()>& condition);
+  // Lets time pass as it does on a host: somebody looks at the clock now and then. With time.pass() all stands still.
+  void pass(std::int64_t us);
   // The same, while time passes in small steps.
   void passing_until(const std::function<bool()>& condition);
   // All that was published is handled, and what was emitted is on the bus.
@@ -140,6 +145,7 @@ class bench {
 
  private:
   void open_store();
+  void run();
 
   scratch where_;
   script& script_;

@@ -70,6 +70,21 @@ TEST(lane_job, a_later_one_waits_for_its_time) {
   b.until([&] { return b.of_key("done") == "a"; });
 }
 
+TEST(lane_job, a_key_that_is_too_long_is_refused) {
+  errands plays;
+  bench b(plays);
+  std::string why;
+  ASSERT_EQ(b.write([&](gantry_tx& tx) -> gantry_status {
+    const auto status = schedule(&tx, std::string(256, 'k'), "a");
+    why = runtime::last_failure();
+    return status;
+  }),
+            GANTRY_INVALID);
+  EXPECT_EQ(why, "schedule errand: a key has at most 255 bytes, found 256");
+  EXPECT_EQ(b.write([](gantry_tx& tx) { return schedule(&tx, std::string(255, 'k'), "b"); }), GANTRY_OK);
+  b.until([&] { return b.of_key("done") == "b"; });
+}
+
 TEST(lane_job, is_retried_then_parked_and_its_owner_told) {
   errands plays;
   plays.answer = GANTRY_RETRY;

@@ -97,6 +97,31 @@ TEST(lane_source, a_bus_that_cannot_be_reached_holds_up_no_start) {
   EXPECT_EQ(b.emitted().size(), 2U);
 }
 
+// A store is a file that anything may have happened to. The host and its other plugins go on.
+TEST(lane_source, a_damaged_number_fails_the_opening_with_what_is_wrong_where) {
+  auto plays = projection();
+  for (const auto& [name, content] :
+       std::vector<std::pair<std::string, std::string>>{{"outbox_reserved", "many"},
+                                                        {"outbox_reserved", "12x"},
+                                                        {"outbox_reserved", " 12"},
+                                                        {"outbox_reserved", "-1"},
+                                                        {"outbox_reserved", "18446744073709551615"},
+                                                        {"outbox_reserved", "18446744073709551616"},
+                                                        {"outbox_reserved", "8796093022209"},
+                                                        {"incarnation", "first"},
+                                                        {"incarnation", "18446744073709551615"}}) {
+    bench b(plays);
+    set_meta(b, name, content);
+    b.stop();
+    const auto opened = b.open();
+    ASSERT_FALSE(opened) << name << " " << content;
+    EXPECT_EQ(opened.failure().code, errc::invalid);
+    for (const auto& part : {b.store_file().string(), std::string("gantry_meta"), '"' + name + '"', '"' + content + '"',
+                             std::string("expected a whole number from 0 to 8796093022208")})
+      EXPECT_NE(opened.failure().text.find(part), std::string::npos) << opened.failure().text;
+  }
+}
+
 // Whatever the store says: a start gives numbers above those of an earlier time.
 TEST(lane_source, numbers_follow_the_clock_too) {
   auto plays = projection();

@@ -48,5 +48,35 @@ TEST(observers, an_outage_of_the_bus_is_no_gap) {
   watching.close();
 }
 
+// Nobody was told that it had arrived, so it was sent again.
+TEST(observers, an_event_that_is_on_the_bus_twice_is_shown_once) {
+  std::mutex mutex;
+  std::string seen;
+  script plays;
+  plays.event = [](const gantry_event& e, gantry_tx* tx) { return emit(tx, text(e.key), text(e.data)); };
+  plays.observe = [&](const gantry_event* e) {
+    const std::lock_guard lock(mutex);
+    seen += e == nullptr ? "gap " : text(e->data) + " ";
+  };
+  bench b(plays);
+  runtime::observers watching(*b.plugin, *b.events, *b.lanes);
+  ASSERT_TRUE(watching.open());
+  const auto saw = [&](const std::string& last) {
+    watching.tick();
+    const std::lock_guard lock(mutex);
+    return seen.ends_with(last);
+  };
+  b.events->lose_acknowledgements();
+  b.publish("k", "1");
+  b.until([&] { return saw("1 "); });
+  b.events->heal();
+  b.passing_until([&] { return b.appended("out") == 2; });
+  b.publish("k", "2");
+  b.passing_until([&] { return b.appended("out") == 3; });
+  b.until([&] { return saw("2 "); });
+  watching.close();
+  EXPECT_EQ(seen, "1 2 ");
+}
+
 }  // namespace
 }  // namespace gantry::testing

@@ -5,9 +5,11 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "../thread_famine.hpp"
 #include "runtime/request_pool.hpp"
 
 namespace gantry::runtime {
@@ -116,6 +118,34 @@ TEST_F(RemotePoolTest, WhatIsQueuedRunsBeforeThePoolEnds) {
   pool.stop();
   EXPECT_EQ(ran, 2);
   EXPECT_FALSE(call("slow", [] {}));
+}
+
+TEST_F(RemotePoolTest, WithoutAnotherThreadTheOthersDoItsWork) {
+  occupy([this](auto what) { return request(what); });
+  std::promise<void> ran;
+  {
+    const gantry::testing::thread_famine none;
+    pool.grow();
+    ASSERT_TRUE(call("stock", [&] { ran.set_value(); }));
+  }
+  release();
+  ran.get_future().wait();
+}
+
+TEST_F(RemotePoolTest, TheReserveIsMadeWhenThereAreThreadsAgain) {
+  occupy([this](auto what) { return request(what); });
+  {
+    const gantry::testing::thread_famine none;
+    ASSERT_TRUE(call("stock", [] {}));
+  }
+  std::promise<void> ran;
+  ASSERT_TRUE(call("stock", [&] { ran.set_value(); }));
+  ran.get_future().wait();
+}
+
+TEST(RequestPoolTest, APoolWithoutAnyThreadIsNotMade) {
+  const gantry::testing::thread_famine none;
+  EXPECT_THROW(request_pool(2, 3, "request"), std::runtime_error);
 }
 
 }  // namespace

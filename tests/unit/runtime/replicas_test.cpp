@@ -75,6 +75,8 @@ TEST_F(replicas_test, partitions_are_shared_and_move_with_their_position) {
   until([&] { return told(zero) == "1" && told(one) == "1"; }, "each host handles its own");
   a->take(0);
   b->give(0);
+  until([&] { return rows("SELECT epoch FROM gantry_position WHERE topic = 'in' AND part = 0") == "2"; },
+        "it is claimed");
   publish(zero, "2");
   publish(one, "2");
   until([&] { return told(zero) == "1 2" && told(one) == "1 2"; }, "the one that is left handles all");

@@ -5,6 +5,7 @@
 
 #include "../store_postgres/store_fixture.hpp"
 #include "base/uuid.hpp"
+#include "runtime/values.hpp"
 
 namespace gantry::testing {
 
@@ -51,7 +52,8 @@ replica::replica(std::string host, script& plays, place at) : events(*at.events)
   plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers_, system_clock());
   runtime::lane_options options;
   options.host = std::move(host);
-  options.lease_us = 1'000'000;
+  options.lease_us = at_.lease_us;
+  options.lead_us = 1'000'000;
   plugin->writer =
       std::make_unique<runtime::lane>(*plugin, *plugin->database, events, system_clock(), *lanes_, options);
   if (const auto done = lane().open("/test/tester/"); !done) throw std::runtime_error(done.failure().text);
@@ -112,6 +114,37 @@ gantry_status replica::write(std::function<gantry_status(gantry_tx&)> fn) {
   });
   if (!lane().enqueue_always(w)) return GANTRY_UNAVAILABLE;
   return end.get_future().get();
+}
+
+void replica::replay() {
+  std::vector<std::pair<runtime::feed*, std::uint64_t>> ends;
+  std::promise<void> over;
+  auto w = make_write(
+      [&](gantry_tx& tx) -> gantry_status {
+        auto& session = *tx.db.session;
+        ends.clear();
+        if (const auto s = session.exec("DELETE FROM log", {}, nullptr); s != GANTRY_OK) return s;
+        for (auto* f : lane().feeds_of("in")) {
+          const gantry_value part[] = {runtime::value(f->where.partition)};
+          store::cursor* at = nullptr;
+          if (const auto s =
+                  session.query("SELECT next FROM gantry_position WHERE topic = 'in' AND part = $1", part, &at);
+              s != GANTRY_OK)
+            return s;
+          EXPECT_EQ(at->next(), GANTRY_OK);
+          ends.emplace_back(f, static_cast<std::uint64_t>(runtime::integer_at(*at, 0)));
+          at->close();
+          if (const auto s = f->rewind(session, 0, ends.back().second, true); s != GANTRY_OK) return s;
+        }
+        return GANTRY_OK;
+      },
+      [&](bool committed, gantry_status status) {
+        EXPECT_TRUE(committed && status == GANTRY_OK);
+        for (const auto& [f, end] : ends) f->rewound(0, end);
+        over.set_value();
+      });
+  EXPECT_TRUE(lane().enqueue_always(w));
+  over.get_future().wait();
 }
 
 std::future<runtime::reply> replica::ask(const std::string& key, const std::string& body) {

@@ -22,6 +22,7 @@ class replica {
     bus::bus* events = nullptr;
     const runtime::topic_directory* topics = nullptr;
     store::postgres_options store;
+    std::int64_t lease_us = 1'000'000;
   };
 
   // Starts it. `plays` outlives it.
@@ -41,6 +42,8 @@ class replica {
   void take(std::uint32_t partition) { events.take({at_.topics->at("in"), partition}); }
 
   gantry_status write(std::function<gantry_status(gantry_tx&)> fn);
+  // As an operator asks this host for it: topic "in" from its beginning.
+  void replay();
   // POST /things; the status of the answer.
   std::future<runtime::reply> ask(const std::string& key, const std::string& body);
   runtime::lane& lane() { return *plugin->writer; }

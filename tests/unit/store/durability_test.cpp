@@ -1,6 +1,9 @@
 // What a store keeps when power, disk and fsync fail.
+#include <future>
 #include <string>
+#include <thread>
 
+#include "../thread_famine.hpp"
 #include "fault_vfs.hpp"
 #include "store_fixture.hpp"
 
@@ -73,6 +76,39 @@ TEST_F(DurabilityTest, PromisingTheProcessOnlySavesTheSyncs) {
   for (int i = 1; i <= 10; ++i) ASSERT_EQ(insert(i), GANTRY_OK);
   EXPECT_EQ(disk_.syncs(), before);
   EXPECT_GT(disk_.unsynced_writes(), 0U);
+}
+
+// A limit of threads is no reason to end: the writer does what the threads would have done.
+TEST_F(DurabilityTest, WithoutAThreadTheWriterSyncsAndCopiesTheLogItself) {
+  options_.checkpoint_pages = 20;
+  open_empty();
+  std::uint64_t mark = 0;
+  const auto commit_one = [&](int id) {
+    ASSERT_EQ(writer_->begin(), GANTRY_OK);
+    ASSERT_EQ(exec("INSERT INTO item (id, filler) VALUES ($1, $2)", {integer(id), text(std::string(9000, 'x'))}),
+              GANTRY_OK);
+    ASSERT_EQ(writer_->commit_early(mark), GANTRY_OK);
+  };
+  std::uint64_t durable = 0;
+  {
+    const thread_famine none;
+    commit_one(0);
+    bool done = false;
+    writer_->sync_later([&] { done = true; });
+    EXPECT_TRUE(done);
+    EXPECT_EQ(writer_->durable(durable), GANTRY_OK);
+    EXPECT_EQ(durable, mark);
+    for (int id = 1; id < 100; ++id) commit_one(id);
+    // The log started over.
+    EXPECT_LT(std::filesystem::file_size(options_.file.string() + "-wal"), std::uintmax_t{100} * 9000 / 2);
+  }
+  // Once the system has threads again, they are used.
+  commit_one(100);
+  std::promise<std::thread::id> by;
+  writer_->sync_later([&] { by.set_value(std::this_thread::get_id()); });
+  EXPECT_NE(by.get_future().get(), std::this_thread::get_id());
+  EXPECT_EQ(writer_->durable(durable), GANTRY_OK);
+  EXPECT_EQ(durable, mark);
 }
 
 TEST_F(DurabilityTest, AFailedSyncStopsTheWriterForGood) {

@@ -24,7 +24,7 @@ class SupervisorTest : public ::testing::Test {
 
   void add(const std::string& name, const std::string& script, restart_limits limits = {}) {
     limits.first_pause_us = 1'000;
-    all.members.push_back({name, {"/bin/sh", "-c", script}, limits, false});
+    all.members.push_back({name, {"/bin/sh", "-c", script}, limits, false, false});
   }
 
   // Sends us the signal once this line has come so often.
@@ -105,6 +105,16 @@ TEST_F(SupervisorTest, WhoTheOthersNeedEndsLast) {
   EXPECT_TRUE(run(all));
   EXPECT_LT(said.find("guest-ends"), said.find("owner-ends"));
   EXPECT_EQ(count("owner-ends"), 1U);
+}
+
+// A program that waits for its signals has not said so yet when the first one comes.
+TEST_F(SupervisorTest, ASignalThatComesBeforeAMemberWaitsForItIsKept) {
+  add("slow", "echo loads; until grep -q '^ShdPnd:.*[1-9a-f]' /proc/$$/status; do :; done; echo kept");
+  all.members[0].arguments[0] = "/bin/bash";  // which, unlike others, leaves blocked what it finds blocked
+  all.members[0].waits_for_signals = true;
+  when_said("loads", 1, SIGTERM);
+  EXPECT_TRUE(run(all));
+  EXPECT_EQ(count("kept"), 1U);
 }
 
 TEST_F(SupervisorTest, AMemberThatDoesNotDrainWellIsSaid) {

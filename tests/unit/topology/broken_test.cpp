@@ -90,6 +90,10 @@ const std::vector<broken_case>& cases() {
        {
            R"~(20:14: error: plugins.order.library: found no file for "odrer", expected plugins/odrer.so; build it, or correct plugin_path)~",
        }},
+      {"more_insync_than_replicas",
+       {
+           R"~(3:74: error: bus.min_insync: found number 3, expected at most bus.replication, which is 2; with fewer replicas no event would ever be taken)~",
+       }},
       {"no_owner",
        {
            R"~(3:1: error: bus: found driver local with several hosts and no owner, expected owner: one of the hosts; add owner: east)~",
@@ -138,6 +142,13 @@ const std::vector<broken_case>& cases() {
            R"~(19:3: error: plugins.order: found "InventoryReserved" of topic "inventory-events" in version 2 from plugin "inventory", expected version 1, which is what "order" reads; use a newer "order" or an older producer)~",
        },
        [](manifest_map& m) { m["inventory"].emits[0].version = 2; }},
+      {"settings_unread",
+       {
+           R"~(3:32: error: bus.brokers: found ${env:BROKERS}, which is not set, expected an environment variable of that name; set it, or give a default: ${env:BROKERS:-...})~",
+           R"~(5:37: error: stores.default.url: found ${env:PG_URL}, which is not set, expected an environment variable of that name; set it, or give a default: ${env:PG_URL:-...})~",
+           R"~(6:35: error: stores.other.url: found ${file:/}, which can't be read: Is a directory, expected a file that this process may read)~",
+           R"~(7:22: error: stores.unknown.driver: found ${env:DRIVER}, which is not set, expected an environment variable of that name; set it, or give a default: ${env:DRIVER:-...})~",
+       }},
       {"several_machines",
        {
            R"~(3:16: error: bus.driver: found driver local with hosts on several machines, expected driver kafka, which spans machines)~",

@@ -55,7 +55,7 @@ TEST(GoodTopology, NeedsLittleWhenThereIsOneHost) {
 TEST(GoodTopology, ManyHostsOnKafkaWithReplicasOnPostgres) {
   auto shop = parsed(R"(version: 1
 name: shop
-bus: { driver: kafka, brokers: "kafka-0:9092,kafka-1:9092", properties: { linger.ms: 5 } }
+bus: { driver: kafka, brokers: "kafka-0:9092,kafka-1:9092", replication: 3, min_insync: 2, properties: { linger.ms: 5 } }
 stores:
   pg: { driver: postgres, url: "postgres://shop@db/shop", schema: "{plugin}", pool: 8 }
 hosts:
@@ -66,6 +66,8 @@ plugins:
 )");
   EXPECT_EQ(texts(shop.problems), "");
   EXPECT_EQ(*shop.model.bus.properties.at("linger.ms"), "5");
+  EXPECT_EQ(*shop.model.bus.replication, 3U);
+  EXPECT_EQ(*shop.model.bus.min_insync, 2U);
   EXPECT_EQ(*shop.model.plugins.at("catalog").isolation, isolation_mode::process);
   EXPECT_EQ(*shop.model.plugins.at("catalog").poison, poison_policy::halt);
   EXPECT_EQ(*shop.model.plugins.at("catalog").batch_max, 16U);
@@ -159,6 +161,13 @@ TEST(Problems, AFileThatIsMissingIsOne) {
       texts(shop.problems),
       "/nowhere/topology.yaml: error: found No such file or directory, expected a topology file that this process "
       "may read\n");
+}
+
+TEST(Files, ADirectoryIsAProblem) {
+  const auto shop = load_topology(GOOD_DIR, no_env);
+  EXPECT_EQ(texts(shop.problems), std::string(GOOD_DIR) +
+                                      ": error: found Is a directory, expected a topology file that this process may "
+                                      "read\n");
 }
 
 }  // namespace

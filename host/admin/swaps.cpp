@@ -1,0 +1,90 @@
+#include "admin/swaps.hpp"
+
+#include <charconv>
+#include <filesystem>
+
+#include "admin/event_json.hpp"
+#include "base/text.hpp"
+#include "http/problem.hpp"
+#include "lifecycle/receipt.hpp"
+
+namespace gantry::admin {
+
+swaps::~swaps() {
+  given_up_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+http::reply swaps::begin(const question& what) {
+  lifecycle::swap_request request;
+  request.plugin = what.names[0];
+  request.file = std::filesystem::path(what.asked("file"));
+  request.force = what.asked("force") == "1";
+  if (!request.file.empty() && !request.file.is_absolute())
+    return http::problem(400, "file=" + request.file.string() + ": expected an absolute path on the host's machine");
+  if (const auto text = what.asked("probation_ms"); !text.empty()) {
+    std::uint32_t ms = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
+    if (code != std::errc{} || end != text.data() + text.size())
+      return http::problem(400, "probation_ms=" + std::string(text) + ": expected milliseconds");
+    request.probation = std::chrono::milliseconds(ms);
+  }
+  if (!plugins_.find(request.plugin))
+    return http::problem(404, "plugin " + request.plugin + " does not run on this host");
+  const std::lock_guard lock(mutex_);
+  if (!plugin_.empty())
+    return http::problem(409, "swap-under-way", "A swap is under way", "this host swaps " + plugin_ + " just now");
+  if (given_up_) return http::problem(503, "the host is stopping");
+  if (thread_.joinable()) thread_.join();  // it has ended
+  plugin_ = request.plugin;
+  steps_.clear();
+  last_.erase(plugin_);
+  thread_ = std::thread([this, request] { run(request); });
+  std::string out = "{";
+  append_member(out, "plugin", request.plugin);
+  return json_reply(out + ",\"running\":true}");
+}
+
+void swaps::run(const lifecycle::swap_request& what) {
+  const auto receipt = plugins_.swap(
+      what,
+      [this](const lifecycle::swap_step& step) {
+        const std::lock_guard lock(mutex_);
+        steps_.push_back(step);
+      },
+      given_up_);
+  const std::lock_guard lock(mutex_);
+  last_[what.plugin] = lifecycle::to_json(receipt);
+  plugin_.clear();
+}
+
+http::reply swaps::progress(const question& what) {
+  const auto& plugin = what.names[0];
+  const std::lock_guard lock(mutex_);
+  const bool running = plugin_ == plugin;
+  std::string out = "{";
+  append_member(out, "plugin", plugin);
+  out += running ? ",\"running\":true,\"steps\":[" : ",\"running\":false,\"steps\":[";
+  if (running)
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      out += i == 0 ? "{" : ",{";
+      append_member(out, "name", steps_[i].name);
+      append_member(out, "us", static_cast<std::uint64_t>(steps_[i].us));
+      out += '}';
+    }
+  out += "],\"receipt\":";
+  const auto known = last_.find(plugin);
+  if (running) {
+    out += "null";
+  } else if (known != last_.end()) {
+    out += known->second;
+  } else {
+    auto kept = lifecycle::last_receipt(state_, plugin, host_);
+    if (!kept) return http::problem(404, kept.failure().text);
+    while (!kept->empty() && kept->back() == '\n') kept->pop_back();
+    out += *kept;
+  }
+  return json_reply(out + "}");
+}
+
+}  // namespace gantry::admin

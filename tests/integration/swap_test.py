@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""`gantry swap` as an operator meets it: the receipt, what is refused and why, going back by itself, restarts in one generation,
+and state in memory that is handed over while clients go on.
+
+Called as swap_test.py GANTRY PLUGIN_DIR VERSIONS, with next/ and other/ in VERSIONS."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+from shop import Report, Shop, eventually
+
+GANTRY, PLUGINS, VERSIONS = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+STATE_ENTRY = "rate-window: { hosts: [main] }"
+
+
+class Operator:
+    def __init__(self, shop):
+        self.shop = shop
+
+    def swap(self, plugin, *more):
+        """(exit code, receipt or None, what it said on standard error)"""
+        ended = subprocess.run([GANTRY, "swap", plugin, *map(str, more), "-t", "topology.yaml", "--json"], cwd=self.shop.folder,
+                               capture_output=True, text=True, timeout=180)
+        receipt = json.loads(ended.stdout) if ended.stdout.strip() else None
+        return ended.returncode, receipt, ended.stderr
+
+    def row(self, plugin):
+        rows = self.shop.get("/admin/plugins").json()["plugins"]
+        return next(r for r in rows if r["id"] == plugin)
+
+
+def version(shop, plugin):
+    reply = shop.get(f"/{plugin}/version")
+    return reply.json()["version"] if reply.status == 200 else None
+
+
+def tell_of_receipts(r):
+    with Shop(GANTRY, [PLUGINS]) as shop:
+        shop.start()
+        op = Operator(shop)
+        order = shop.order("before").json()["orderId"]
+        code, receipt, err = op.swap("order", VERSIONS / "next/order.so", "--probation-ms", 300)
+        r.check("a swap goes through", code == 0 and receipt["outcome"] == "swapped", (code, receipt, err))
+        r.check("the receipt names both versions", (receipt["from"]["version"], receipt["to"]["version"]) == ("1.0.0", "1.1.0"), receipt)
+        names = [s["name"] for s in receipt["steps"]]
+        r.check("every step is in the receipt",
+                names == ["check", "load", "migrate", "start", "flip", "drain", "probation", "pointer", "retire"], names)
+        r.check("nothing stays in memory", receipt["resident"] == [], receipt["resident"])
+        r.check("the new route answers", version(shop, "order") == "1.1.0", version(shop, "order"))
+        r.check("the generation is listed", op.row("order")["generation"] == 2, op.row("order"))
+        r.check("earlier orders are there", shop.order_ends(order, {"Confirmed"})["status"] == "Confirmed")
+        after = shop.order("after").json()["orderId"]
+        r.check("orders go on", shop.order_ends(after, {"Confirmed"})["status"] == "Confirmed")
+        again = shop.order("before")
+        r.check("keys of before are known", again.json()["orderId"] == order, again)
+        last = subprocess.run([GANTRY, "swap", "order", "--last", "-t", "topology.yaml"], cwd=shop.folder, capture_output=True, text=True)
+        r.check("--last shows it", last.returncode == 0 and "1.0.0 (generation 1) -> 1.1.0 (generation 2): swapped" in last.stdout,
+                last.stdout + last.stderr)
+        # The kill leaves the generation that has proven itself, although `library:` is still the first one.
+        shop.kill()
+        shop.start()
+        r.check("a restart comes up in it", version(shop, "order") == "1.1.0" and op.row("order")["generation"] == 2, op.row("order"))
+
+
+def tell_of_refusals(r):
+    with Shop(GANTRY, [PLUGINS]) as shop:
+        shop.start()
+        op = Operator(shop)
+
+        def refused(name, words, plugin, *more):
+            code, receipt, err = op.swap(plugin, *more)
+            text = " | ".join(receipt["reasons"]) if receipt else err
+            r.check(name, code == 1 and words in text and (receipt is None or receipt["outcome"] == "refused"), (code, text))
+            r.check(f"{name}: the present one serves", op.row("order")["state"] == "ready" and op.row("order")["version"] == "1.0.0"
+                    and shop.get("/orders/unknown").status == 404, op.row("order"))
+
+        refused("another plugin's file", "it is plugin payment, expected order", "order", PLUGINS / "payment.so")
+        refused("the same file", "is the file that runs already", "order", PLUGINS / "order.so")
+        refused("no such file", "no-such.so", "order", "no-such.so")
+        text = shop.folder / "text.so"
+        text.write_text("no library")
+        refused("no library", "text.so", "order", text)
+        broken = shop.folder / "broken.so"
+        broken.write_bytes((VERSIONS / "next/order.so").read_bytes()[:20_000])
+        refused("half a file", "broken.so", "order", broken)
+        refused("no such plugin", "no plugin orders in the topology", "orders", VERSIONS / "next/order.so")
+        op.swap("order", VERSIONS / "next/order.so", "--probation-ms", 0)
+        code, receipt, _ = op.swap("order", PLUGINS / "order.so", "--force", "--probation-ms", 0)
+        r.check("an older schema is refused, also by force", code == 1 and any("its schema is older" in why for why in receipt["reasons"]),
+                receipt)
+        op.swap("order", VERSIONS / "other/order.so", "--probation-ms", 0)
+        code, receipt, _ = op.swap("order", VERSIONS / "next/order.so", "--probation-ms", 0)
+        r.check("an older version is refused", code == 1 and any("older than 1.1.1" in why for why in receipt["reasons"]), receipt)
+        code, receipt, _ = op.swap("order", VERSIONS / "next/order.so", "--probation-ms", 0, "--force")
+        r.check("and goes through by force, which is said", code == 0 and receipt["overruled"], receipt)
+
+
+def tell_of_restarts(r):
+    """Killed in probation, the host comes up in the generation before; with another library it takes that."""
+    with Shop(GANTRY, [PLUGINS]) as shop:
+        own = shop.folder / "plugins"
+        own.mkdir()
+        shutil.copy(PLUGINS / "order.so", own / "order.so")
+        topology = shop.folder / "topology.yaml"
+        topology.write_text(topology.read_text().replace("plugin_path: [", f"plugin_path: [{own}, "))
+        shop.start()
+        op = Operator(shop)
+        swap = subprocess.Popen([GANTRY, "swap", "order", str(VERSIONS / "next/order.so"), "--probation-ms", "60000", "-t",
+                                 "topology.yaml"], cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        r.check("in probation the next one serves", eventually(lambda: version(shop, "order") == "1.1.0"))
+        order = shop.order("in-probation").json()["orderId"]
+        shop.order_ends(order, {"Confirmed"})
+        shop.kill()
+        swap.wait()
+        shop.start()
+        r.check("a kill in probation goes back", op.row("order")["version"] == "1.0.0", op.row("order"))
+        r.check("on the schema of the next one", shop.order_ends(order, {"Confirmed"})["status"] == "Confirmed")
+        # The operator puts another library in place: it wins.
+        shop.stop()
+        shutil.copy(VERSIONS / "next/order.so", own / "order.so")
+        shop.start()
+        r.check("another library wins over the pointer", op.row("order")["version"] == "1.1.0", op.row("order"))
+        # Without a file the swap takes the library as it is now.
+        shutil.copy(VERSIONS / "other/order.so", own / "order.new")
+        os.replace(own / "order.new", own / "order.so")
+        code, receipt, err = op.swap("order", "--probation-ms", 0)
+        r.check("a rebuilt library is swapped in", code == 0 and version(shop, "order") == "1.1.1", (receipt, err))
+        r.check("SIGTERM in probation ends with 0", stop_in_probation(shop, op) == 0)
+
+
+def stop_in_probation(shop, op):
+    swap = subprocess.Popen([GANTRY, "swap", "order", str(VERSIONS / "next/order.so"), "--force", "--probation-ms", "60000", "-t",
+                             "topology.yaml"], cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: version(shop, "order") == "1.1.0")
+    code = shop.stop()
+    swap.wait()
+    return code
+
+
+def tell_of_state(r):
+    """10 MB of counts go over while four clients count."""
+    with Shop(GANTRY, [PLUGINS], plugins=[STATE_ENTRY]) as shop:
+        shop.start()
+        op = Operator(shop)
+        fill(shop, 10_000, 1000)
+        counted, failures, ending = [0] * 4, [], threading.Event()
+
+        def client(n):
+            while not ending.is_set():
+                reply = shop.ask("POST", f"/rate/client-{n}", b"")
+                if reply.status == 200:
+                    counted[n] += 1
+                    if reply.json()["count"] != counted[n]:
+                        failures.append(f"client {n} was told {reply.json()['count']} at its {counted[n]}")
+                else:
+                    failures.append(repr(reply))
+
+        threads = [threading.Thread(target=client, args=(n,)) for n in range(4)]
+        for t in threads:
+            t.start()
+        receipts = []
+        for n in range(6):
+            to = "next" if n % 2 == 0 else "other"
+            code, receipt, err = op.swap("rate-window", VERSIONS / to / "rate-window.so", "--force", "--probation-ms", 0)
+            r.check(f"swap {n} goes through", code == 0 and receipt["outcome"] == "swapped", (receipt, err))
+            if receipt:
+                receipts.append(receipt)
+        ending.set()
+        for t in threads:
+            t.join()
+        r.check("no request failed and no count was lost", not failures, failures[:3])
+        r.check("there was counting", min(counted) > 0, counted)
+        r.check("10 MB were handed over", all(one["stateBytes"] > 10_000_000 for one in receipts), [o["stateBytes"] for o in receipts])
+        r.check("all clients are known", shop.get("/rates").json()["clients"] == 10_004, shop.get("/rates").json())
+        print("   route pauses with 10 MB of state: " + ", ".join(f"{one['routePauseUs'] / 1000:.1f} ms" for one in receipts))
+
+
+def fill(shop, clients, length):
+    """Through one connection: as many clients, their names as long."""
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", shop.port)
+    for n in range(clients):
+        connection.request("POST", f"/rate/{n:0{length}d}", b"")
+        connection.getresponse().read()
+    connection.close()
+
+
+def main():
+    r = Report()
+    r.story("the receipt", lambda: tell_of_receipts(r))
+    r.story("what is refused", lambda: tell_of_refusals(r))
+    r.story("restarts", lambda: tell_of_restarts(r))
+    r.story("state in memory", lambda: tell_of_state(r))
+    r.end()
+
+
+if __name__ == "__main__":
+    main()
