@@ -94,10 +94,6 @@ result<frame_plan> partition_index::plan(std::uint64_t from, std::size_t max_rec
   {
     const std::scoped_lock lock(mutex_);
     if (from < state_.start) return below_start(from);
-    if (from > state_.end)
-      return error{errc::corrupt, "offset " + std::to_string(from) + " of " + name() + " is asked for, and the log ends at " +
-                                      std::to_string(state_.end) + ": an older journal stands beside a newer reader; put back the journal"
-                                      " that was in use, or the reader's store of the same time"};
     const slice* part = find(from);
     if (part == nullptr) return out;
     out.where = part->where;
