@@ -70,6 +70,8 @@ class operations::service {
         swaps_(plugins, *model.state, host),
         worker_(waiting_at_most, stopping_) {}
 
+  void end_swaps() { swaps_.end(); }
+
   void answer(http::request&& in, http::responder&& out) {
     if (in.target == "/admin" || in.target.starts_with("/admin/")) {
       admin(in, std::move(out));
@@ -181,6 +183,8 @@ operations::operations(const topology::topology& model, lifecycle::plugin_set& p
     : service_(std::make_unique<service>(model, plugins, bus, metrics, checks, host)) {}
 
 operations::~operations() = default;
+
+void operations::end_swaps() { service_->end_swaps(); }
 
 bool operations::serves(std::string_view path) const noexcept {
   return path.starts_with("/health/") || path == "/metrics" || path == "/admin" || path.starts_with("/admin/");

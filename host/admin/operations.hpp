@@ -42,6 +42,9 @@ class operations {
   operations(const operations&) = delete;
   operations& operator=(const operations&) = delete;
 
+  // Gives up a swap under way, waits until the plugin is in one generation again, and takes no further one.
+  void end_swaps();
+
   bool serves(std::string_view path) const noexcept;
   void answer(http::request&& in, http::responder&& out);
 

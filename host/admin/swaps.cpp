@@ -10,9 +10,14 @@
 
 namespace gantry::admin {
 
-swaps::~swaps() {
-  given_up_ = true;
-  if (thread_.joinable()) thread_.join();
+void swaps::end() {
+  std::thread last;
+  {
+    const std::lock_guard lock(mutex_);
+    given_up_ = true;
+    last.swap(thread_);
+  }
+  if (last.joinable()) last.join();
 }
 
 http::reply swaps::begin(const question& what) {

@@ -20,10 +20,12 @@ class swaps {
   // `state`: the topology's state directory, where receipts are kept.
   swaps(lifecycle::plugin_set& plugins, std::string state, std::string host)
       : plugins_(plugins), state_(std::move(state)), host_(std::move(host)) {}
-  // Gives up a swap under way: the generation that was there stays.
-  ~swaps();
+  ~swaps() { end(); }
   swaps(const swaps&) = delete;
   swaps& operator=(const swaps&) = delete;
+
+  // Gives up the one under way, waits for its end, and begins none any more.
+  void end();
 
   // POST swap/{plugin}?file=&force=1&probation_ms=: 200 when it has begun, 404, 409 while another one is under way.
   http::reply begin(const question& what);
@@ -42,7 +44,7 @@ class swaps {
   std::string plugin_;                       // of the swap under way; guarded by mutex_, empty: none
   std::vector<lifecycle::swap_step> steps_;  // of it; guarded by mutex_
   std::map<std::string, std::string> last_;  // receipts of this process, by plugin; guarded by mutex_
-  std::thread thread_;                       // guarded by mutex_ but for the destructor
+  std::thread thread_;                       // guarded by mutex_
 };
 
 }  // namespace gantry::admin

@@ -127,6 +127,7 @@ class local_host final : public host_process {
     bool all = true;  // that plugins had to do has ended
     const auto until = std::chrono::steady_clock::now() + at_most;
     if (endpoint_) endpoint_->stop_accepting();
+    if (admin_) admin_->end_swaps();
     end_exchanges(until);
     if (plugins_) {
       const auto left = std::max(std::chrono::steady_clock::duration::zero(), until - std::chrono::steady_clock::now());

@@ -258,7 +258,9 @@ class plugin_set::swap_run {
     if (auto done = set_.bounded(*next_, "start", [running] { return running->start(); }); !done)
       return refuse(done.failure());
     running->state(runtime::phase::running);
-    if (auto well = running->health(); !well) return refuse("it is not healthy: " + well.failure().text);
+    // What ails the plugin already, a full parking lot say, may be what the swap is to mend.
+    was_well_ = static_cast<bool>(present().health());
+    if (auto well = running->health(); !well && was_well_) return refuse("it is not healthy: " + well.failure().text);
     next_->watching = std::make_unique<runtime::observers>(*running, *set_.parts_.events, *set_.parts_.lanes);
     step("start");
     return true;
@@ -387,7 +389,7 @@ class plugin_set::swap_run {
         return refuse("in probation " + std::to_string(failures) + " of " + std::to_string(total_of(since)) +
                       " requests, events and jobs failed");
       const auto well = present().health();
-      sick = well ? 0 : sick + 1;
+      sick = well || !was_well_ ? 0 : sick + 1;
       if (sick >= sick_looks) return refuse("in probation it was not healthy: " + well.failure().text);
       if (given_up_.load()) return refuse("the host stops");
       const auto now = std::chrono::steady_clock::now();
@@ -479,6 +481,7 @@ class plugin_set::swap_run {
   std::string library_digest_;
   swap_work before_;
   std::int64_t last_us_ = 0;
+  bool was_well_ = true;
 };
 
 swap_receipt plugin_set::swap(const swap_request& what, const std::function<void(const swap_step&)>& tell,
