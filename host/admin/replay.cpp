@@ -107,6 +107,7 @@ class topic_replay final : public answering_write {
     if (feeds.empty())
       return refuse(409, "no-position", "Nothing to replay", owner_.id() + " reads nothing of " + hook_.topic);
     if (const auto status = none_parked(session); status != GANTRY_OK) return status;
+    if (const auto status = all_on_this_bus(session); status != GANTRY_OK) return status;
     for (auto* f : feeds)
       if (const auto status = plan(session, *f); status != GANTRY_OK) return status;
     const auto status = owner_.guarded([&] { return hook_.fn(hook_.user, &tx); }, "on_replay");
@@ -166,6 +167,23 @@ class topic_replay final : public answering_write {
     return refuse(409, "events-parked", "Events are parked",
                   std::to_string(parked) + " events of " + hook_.topic + " are parked at " + owner_.id() +
                       ": replay or discard them first (gantry dlq)");
+  }
+
+  // What was read on another bus, before the plugin moved to this one, can't be read again here.
+  gantry_status all_on_this_bus(store::session& session) {
+    if (accept_gap_) return GANTRY_OK;
+    const gantry_value which[] = {value(std::string_view(hook_.topic)), value(std::string_view(bus_id_))};
+    store::cursor* rows = nullptr;
+    if (session.query("SELECT count(*) FROM gantry_position WHERE topic = $1 AND bus <> $2 AND next > 0", which,
+                      &rows) != GANTRY_OK)
+      return runtime::fail(GANTRY_RETRY, session.error_text());
+    const auto elsewhere = rows->next() == GANTRY_OK ? integer_at(*rows, 0) : 0;
+    rows->close();
+    if (elsewhere == 0) return GANTRY_OK;
+    return refuse(409, "events-elsewhere", "A part of the topic is on another bus",
+                  owner_.id() + " has read " + std::to_string(elsewhere) + " partitions of " + hook_.topic +
+                      " on another bus: what it made of those events would be gone; accept that with accept_gap=1"
+                      " (gantry replay --accept-gap)");
   }
 
   // The position that this transaction leaves: the batch has moved it before this write runs.

@@ -234,6 +234,12 @@ def goes_on(shop):
                             capture_output=True, text=True, timeout=PATIENCE)
     keys = re.findall(r'"key": ?"([^"]*)"', parked.stdout)
     report.check("what was parked is parked, and no more", keys == ["a-parked-key"], parked)
+    # What the projection was made of is on the bus that the shop has left.
+    in_stock = shop.get("/catalog/products?inStock=true").json()["total"]
+    again = subprocess.run([shop.gantry, "replay", "catalog", "inventory-events", "-t", "topology.yaml"], cwd=shop.folder,
+                           capture_output=True, text=True, timeout=PATIENCE)
+    report.check("a replay that would lose events is refused", again.returncode == 1 and "on another bus" in again.stderr, again)
+    report.check("and nothing is cleared", shop.get("/catalog/products?inStock=true").json()["total"] == in_stock, in_stock)
 
 
 def tell(gantry, plugin_dir, servers):
