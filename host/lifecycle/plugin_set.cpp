@@ -190,12 +190,25 @@ result<void> plugin_set::introduce(entry& e) {
   return {};
 }
 
+// Whether no other host has the store open with another version of the plugin, which could need what a contract migration
+// takes away.
+result<bool> plugin_set::alone_in(store::store& database, std::string_view version) const {
+  if (!database.shared()) return true;
+  auto session = database.acquire_reader();
+  if (!session) return session.failure();
+  const auto others = runtime::hosts_of_other_versions(**session, parts_.host_name, version);
+  if (!others) return others.failure();
+  return others->empty();
+}
+
 result<void> plugin_set::open_store(entry& e) {
   auto opened = parts_.open_store(e.id);
   if (!opened) return opened.failure();
   auto& i = *e.running;
   i.database = std::move(*opened);
-  auto migrated = i.database->migrate(i.declared.migrations, {.contract = true, .ahead = e.swapped});
+  const auto alone = alone_in(*i.database, i.version());
+  if (!alone) return prefixed("store of " + e.id, alone.failure());
+  auto migrated = i.database->migrate(i.declared.migrations, {.contract = *alone, .ahead = e.swapped});
   if (!migrated) return prefixed("store of " + e.id, migrated.failure());
   const auto& settings = parts_.model->plugins.at(e.id);
   runtime::lane_options options;

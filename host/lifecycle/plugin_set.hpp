@@ -127,6 +127,7 @@ class plugin_set {
   result<void> bring_up(entry& e);
   result<void> declare(entry& e);
   result<void> introduce(entry& e);
+  result<bool> alone_in(store::store& database, std::string_view version) const;
   result<void> open_store(entry& e);
   result<void> bounded(entry& e, const char* step, const std::function<result<void>()>& what);
   void watch(entry& e);

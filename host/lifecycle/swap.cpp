@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/fault_point.hpp"
 #include "gantry/abi/handover.h"
 #include "jobs/job_board.hpp"
 #include "lifecycle/generation_pointer.hpp"
@@ -137,6 +138,7 @@ class plugin_set::swap_run {
     // From here on former_ is the generation before, and the entry has the next one.
     drain(former_);
     if (!proven()) {
+      fault_point("swap.go-back");
       go_back();
       return;
     }
@@ -148,6 +150,7 @@ class plugin_set::swap_run {
     receipt_.outcome = swap_outcome::swapped;
     step("pointer");
     discard(former_);
+    fault_point("swap.contract");
     contract();
     step("retire");
     log_info("A plugin was swapped.", {{"plugin", what_.plugin},
@@ -164,6 +167,7 @@ class plugin_set::swap_run {
   bool refuse(const error& why) { return refuse(why.text); }
 
   void step(std::string name) {
+    fault_point("swap." + name);
     const auto now = set_.parts_.time->steady_us();
     receipt_.steps.push_back({std::move(name), now - std::exchange(last_us_, now)});
     tell_(receipt_.steps.back());
@@ -205,6 +209,7 @@ class plugin_set::swap_run {
     auto& careful = what_.force ? receipt_.overruled : receipt_.reasons;
     for (auto& why : verdict.careful) careful.push_back(std::move(why));
     if (!receipt_.reasons.empty()) return false;
+    fault_point("swap.stage");
     // A kill from here on comes up in the present generation.
     if (auto done = move_pointer(entry_->file->generation(), *entry_->file); !done) return refuse(done.failure());
     step("check");
@@ -281,7 +286,11 @@ class plugin_set::swap_run {
                     " ms, so its state can't be handed over");
     }
     auto done = present().writer->hand_over(
-        *next_->running, group, [&]() -> result<void> { return with_state ? carry_state(*from, *to) : result<void>(); },
+        *next_->running, group,
+        [&]() -> result<void> {
+          fault_point("swap.pause");
+          return with_state ? carry_state(*from, *to) : result<void>();
+        },
         receipt_.lane_pause_us);
     if (!done) {
       if (with_state) open_doors(begun);
@@ -415,6 +424,7 @@ class plugin_set::swap_run {
     receipt_.lane_pause_us = std::max(pause, receipt_.lane_pause_us);
     drain(former_);
     discard(former_);
+    fault_point("swap.back");
     log_warn("A swap was taken back.", {{"plugin", what_.plugin},
                                         {"from", receipt_.to_version},
                                         {"to", receipt_.from_version},
@@ -455,9 +465,18 @@ class plugin_set::swap_run {
     which.reset();
   }
 
-  // What only the former version needed goes, once it is not there any more.
+  // What only the former version needed goes, once it is not there any more: here, and on the other hosts of the store.
   void contract() {
     auto& i = present();
+    const auto others = i.writer->settle_version();
+    if (!others || !others->empty()) {
+      std::string why = others ? "other hosts run another version:" : others.failure().text;
+      if (others)
+        for (const auto& host : *others) why.append(" ").append(host);
+      if (std::any_of(i.declared.migrations.begin(), i.declared.migrations.end(), store::is_contract))
+        log_info("Contract migrations wait.", {{"plugin", what_.plugin}, {"reason", why}});
+      return;
+    }
     if (auto done = i.database->migrate(i.declared.migrations, {.contract = true, .ahead = true}); !done)
       log_warn("Contract migrations could not run; they are due at the next start.",
                {{"plugin", what_.plugin}, {"error", done.failure().text}});

@@ -107,6 +107,10 @@ class lane final : public task, public bus::consumer_events {
   result<void> hand_over(instance& next, std::string_view group, const std::function<result<void>()>& between,
                          std::int64_t& paused_us);
 
+  // Notes in a shared store that this host runs the owner's version now, and returns the hosts that run another one. Empty
+  // where the store is this host's alone. Waits for the end of a batch. [main]
+  result<std::vector<std::string>> settle_version();
+
   // Stops taking events; writes go on. [main]
   void stop_events();
   // Ends: nothing runs afterwards; what is queued finishes with UNAVAILABLE. [main]

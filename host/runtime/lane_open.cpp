@@ -70,7 +70,7 @@ result<void> lane::in_transaction(const std::function<result<void>()>& what) {
 
 result<void> lane::make_tables() {
   auto status = session_->script(schema_of(store_.driver(), presence_ != nullptr));
-  if (status == GANTRY_OK && presence_) status = presence_->join(*session_);
+  if (status == GANTRY_OK && presence_) status = presence_->join(*session_, owner_->version());
   if (status == GANTRY_OK) return {};
   return error{errc::io, "creating the runtime's tables: " + std::string(session_->error_text())};
 }
@@ -165,6 +165,14 @@ result<void> lane::hand_over(instance& next, std::string_view group, const std::
   paused_us = clock_.steady_us() - begun;
   workers_.schedule(*this);
   return done;
+}
+
+result<std::vector<std::string>> lane::settle_version() {
+  const std::lock_guard running(run_mutex_);
+  if (!presence_) return std::vector<std::string>();
+  make_durable();
+  if (auto done = presence_->runs(*session_, owner_->version()); !done) return done.failure();
+  return hosts_of_other_versions(*session_, presence_->host(), owner_->version());
 }
 
 void lane::leave_group() {

@@ -154,8 +154,8 @@ class ServerShop:
         names = [name for name, _ in self.places]
         topology = write_topology(self.folder, Places(lines, names), self.args.plugins, self.args.catalog, self.config,
                                   self.mail)
-        binary = os.path.abspath(self.args.gantry)
-        self.hosts = {name: HostProcess(binary, self.folder, topology, port, name) for name, port in self.places}
+        self.binary, self.topology = os.path.abspath(self.args.gantry), topology
+        self.hosts = {name: HostProcess(self.binary, self.folder, topology, port, name) for name, port in self.places}
 
     def start(self):
         if not self.hosts:

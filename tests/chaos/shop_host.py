@@ -107,6 +107,14 @@ class HostProcess:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def died(self, within):
+        """Whether the process has ended by itself, after at most so many seconds."""
+        try:
+            self.process.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def stop(self):
         """Ends the host as an operator does; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Swaps order, inventory and payment in turn for other versions while customers order, then checks the books one to one.
+"""Swaps order, inventory and payment in turn for other versions while customers order, then checks the books one to one. On the
+local bus and SQLite in one host; with --hosts on Kafka and PostgreSQL, in so many hosts that each run all plugins.
 
 No request may fail, no event may be handled twice or not at all, and memory must not grow with the number of swaps. What the
 receipts say is held against what the customers counted."""
@@ -11,6 +12,8 @@ import sys
 import time
 
 import trial
+from bus_audit import audit_bus
+from server_shop import ServerShop
 
 TURN = ["order", "inventory", "payment"]
 
@@ -29,31 +32,42 @@ class Swaps:
     def swap(self, plugin, probation_ms=0):
         to, file = self.next_file(plugin)
         # The way back to the older number is an operator's own decision.
-        command = [self.t.host.binary, "swap", plugin, file, "--address", f"127.0.0.1:{self.t.host.port}", "--json",
+        command = [self.t.host.binary, "swap", plugin, file, "-t", self.t.host.topology, "--json",
                    "--probation-ms", str(probation_ms), "--force"]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
         try:
-            receipt = json.loads(ended.stdout)
+            receipts = [json.loads(line) for line in ended.stdout.splitlines()]
         except ValueError:
-            self.faults.append(f"swap {self.done} of {plugin} to {to}: no receipt: {ended.stderr}")
-            return
-        if ended.returncode != 0 or receipt["outcome"] != "swapped":
-            self.faults.append(f"swap {self.done} of {plugin} to {to}: {receipt['outcome']}: {receipt['reasons']}")
-            return
-        self.at[plugin] = to
-        self.done += 1
+            receipts = []
+        what = f"swap {self.done} of {plugin} to {to}"
+        if ended.returncode != 0 or len(receipts) != len(hosts_of(self.t)):
+            self.faults.append(f"{what}: ended with {ended.returncode}, {len(receipts)} receipts: {ended.stderr}")
+        if all([self.check_receipt(f"{what} on {receipt['host']}", receipt) for receipt in receipts]):
+            self.at[plugin] = to
+            self.done += 1
+
+    def check_receipt(self, what, receipt):
+        if receipt["outcome"] != "swapped":
+            self.faults.append(f"{what}: {receipt['outcome']}: {receipt['reasons']}")
+            return False
         self.pauses.append(receipt["lanePauseUs"])
         self.receipts.append(receipt)
         if receipt["work"]["requestErrors"]:
-            self.faults.append(f"swap {self.done} of {plugin}: {receipt['work']['requestErrors']} requests answered with 5xx")
+            self.faults.append(f"{what}: {receipt['work']['requestErrors']} requests answered with 5xx")
         if receipt["resident"] and not self.t.args.resident:
-            self.faults.append(f"swap {self.done} of {plugin}: stays in memory: {receipt['resident']}")
+            self.faults.append(f"{what}: stays in memory: {receipt['resident']}")
+        return True
 
     def check_version(self, plugin):
-        status, text = self.t.host.get(f"/{plugin}/version")
         wanted = {"next": "1.1.0", "other": "1.1.1"}[self.at[plugin]]
-        if status != 200 or json.loads(text)["version"] != wanted:
-            self.faults.append(f"{plugin} answers as {status} {text}, expected version {wanted}")
+        for host in hosts_of(self.t):
+            status, text = host.get(f"/{plugin}/version")
+            if status != 200 or json.loads(text)["version"] != wanted:
+                self.faults.append(f"{plugin} on {host.name} answers as {status} {text}, expected version {wanted}")
+
+
+def hosts_of(t):
+    return t.host.up() if isinstance(t.host, ServerShop) else [t.host]
 
 
 def resident_kb(pid):
@@ -62,19 +76,26 @@ def resident_kb(pid):
 
 
 def mapped(pid, generations):
-    """Files of generations in the process, by plugin."""
+    """Files of generations in the process. Hosts that share the folder replace each other's copies by the same ones."""
     with open(f"/proc/{pid}/maps") as file:
-        return {line.split()[-1] for line in file if generations in line}
+        return {line.split(maxsplit=5)[5].strip().removesuffix(" (deleted)") for line in file if generations in line}
 
 
 def main():
     p = trial.parser(__doc__)
     p.add_argument("--versions", required=True, help="the folder with next/ and other/")
     p.add_argument("--resident", action="store_true", help="old generations may stay: a sanitizer build never unloads")
+    p.add_argument("--hosts", type=int, help="on Kafka and PostgreSQL, in so many hosts")
     args = p.parse_args()
-    count = args.rounds or (1000 if trial.is_long() else 45)
-    at_rest = 300 if trial.is_long() else 30
-    with trial.Trial(args, "swap") as t:
+    count, at_rest = (1000, 300) if trial.is_long() else (45, 30)
+    if args.hosts:
+        count, at_rest = (100, 30) if trial.is_long() else (9, 6)
+    count = args.rounds or count
+
+    def on_servers(*what):
+        return ServerShop(*what, names=[chr(ord("a") + n) for n in range(args.hosts)])
+
+    with trial.Trial(args, "swap", **({"make": on_servers, "pause": 0.1} if args.hosts else {})) as t:
         t.open_shop()
         t.load.start()
         swaps = Swaps(t, os.path.abspath(args.versions))
@@ -85,21 +106,29 @@ def main():
             time.sleep(0.01)
         # Orders take memory as well, keys and pages: what swaps alone take shows once nobody orders any more.
         t.load.finish()
-        early = resident_kb(t.host.process.pid)
+        pids = [host.process.pid for host in hosts_of(t)]
+        early = max(resident_kb(pid) for pid in pids)
         for n in range(at_rest):
             swaps.swap(TURN[n % len(TURN)])
-        late = resident_kb(t.host.process.pid)
-        files = mapped(t.host.process.pid, "/generations/")
-        if not args.resident and len(files) != 6:
-            swaps.faults.append(f"{len(files)} generations are mapped, expected the 6 that run: {sorted(files)}")
+        late = max(resident_kb(pid) for pid in pids)
+        for pid in pids:
+            files = mapped(pid, "/generations/")
+            if not args.resident and len(files) != 6:
+                swaps.faults.append(f"{len(files)} generations are mapped, expected the 6 that run: {sorted(files)}")
         if not args.resident and late > early * 1.1:
-            swaps.faults.append(f"the host has {late} kB after {at_rest} swaps at rest, {early} kB before them")
+            swaps.faults.append(f"a host has {late} kB after {at_rest} swaps at rest, {early} kB before them")
         if t.load.refused or t.load.unanswered:
             swaps.faults.append(f"{t.load.refused} requests were refused, {t.load.unanswered} not answered")
         pauses = sorted(swaps.pauses) or [0]
         words = (f"lane pause p50 {pauses[len(pauses) // 2]} us, p99 {pauses[len(pauses) * 99 // 100]} us, most {pauses[-1]} us; "
                  f"{early} kB before {at_rest} swaps at rest, {late} kB after them")
-        return t.close_books(f"{swaps.done} swaps of {count + at_rest}", swaps.faults, lambda audit: ([], words))
+        on_bus = audit_bus(t.host) if args.hosts else lambda audit: ([], "")
+
+        def more(audit):
+            faults, said = on_bus(audit)
+            return faults, "; ".join(filter(None, [words, said]))
+
+        return t.close_books(f"{swaps.done} swaps of {count + at_rest}", swaps.faults, more)
 
 
 if __name__ == "__main__":

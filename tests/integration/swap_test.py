@@ -191,12 +191,119 @@ def fill(shop, clients, length):
     connection.close()
 
 
+def bad(how):
+    return VERSIONS / f"bad_{how}" / "inventory.so"
+
+
+def tell_of_bad_versions(r):
+    """Versions that fail before the flip are refused, and those that fail after it go back by themselves."""
+    with Shop(GANTRY, [PLUGINS], plugins=[STATE_ENTRY]) as shop:
+        shop.start()
+        op = Operator(shop)
+
+        def serves(name):
+            order = shop.order(name).json()["orderId"]
+            r.check(f"{name}: orders go on", shop.order_ends(order, {"Confirmed"})["status"] == "Confirmed")
+            row = op.row("inventory")
+            r.check(f"{name}: the former version serves", (row["version"], row["state"]) == ("1.0.0", "ready"), row)
+
+        def fails(name, words, outcome, plugin, file, *more):
+            code, receipt, err = op.swap(plugin, file, *more)
+            text = " | ".join(receipt["reasons"]) if receipt else err
+            r.check(name, code == 1 and receipt and receipt["outcome"] == outcome and words in text, (code, receipt, err))
+            serves(name)
+
+        fails("failing start", "the warehouse does not answer", "refused", "inventory", bad("start"))
+        fails("sick from its start", "the warehouse is on fire", "refused", "inventory", bad("health"))
+        fails("failing migration", "no_such_table", "refused", "inventory", bad("migration"))
+        for n in range(20):
+            shop.ask("POST", f"/rate/client-{n}", b"")
+        fails("failing handover", "this state can't be read", "refused", "rate-window", VERSIONS / "bad_handover/rate-window.so")
+        r.check("the state is where it was", shop.get("/rates").json()["clients"] == 20, shop.get("/rates"))
+
+        for how, words in (("health", "the warehouse has caught fire"), ("errors", "failed")):
+            swap = subprocess.Popen([GANTRY, "swap", "inventory", str(bad("later")), "--probation-ms", "60000", "-t", "topology.yaml",
+                                     "--json"], cwd=shop.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            r.check(f"{how} in probation: it was there", eventually(lambda: version(shop, "inventory") == "1.2.0"))
+            shop.ask("POST", f"/inventory/turn-bad/{how}", b"")
+            while swap.poll() is None:
+                shop.get("/inventory/version")
+            out, err = swap.communicate()
+            receipt = json.loads(out)
+            r.check(f"{how} in probation: it goes back", swap.returncode == 1 and receipt["outcome"] == "flipped back"
+                    and words in " | ".join(receipt["reasons"]), (receipt, err))
+            serves(f"{how} in probation")
+        swap = subprocess.Popen([GANTRY, "swap", "inventory", str(bad("later")), "--probation-ms", "60000", "-t", "topology.yaml"],
+                                cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        r.check("crash in probation: it was there", eventually(lambda: version(shop, "inventory") == "1.2.0"))
+        order = shop.order("before-crash").json()["orderId"]
+        try:
+            shop.ask("POST", "/inventory/turn-bad/abort", b"")
+        except OSError:
+            pass
+        swap.wait()
+        if shop.process.poll() is not None:
+            shop.start()
+        r.check("crash in probation: the host is back", eventually(lambda: shop.get("/health/ready").status == 200))
+        r.check("crash in probation: what was accepted is done", shop.order_ends(order, {"Confirmed"})["status"] == "Confirmed")
+        serves("crash in probation")
+
+
+def tell_of_trust(r):
+    """Where signatures are required, a version without a good one is not let in."""
+    with Shop(GANTRY, [PLUGINS]) as shop:
+        keys = shop.folder / "keys"
+        keys.mkdir()
+        for name in ("ours", "theirs"):
+            subprocess.run(["minisign", "-G", "-W", "-p", f"{name}.pub", "-s", f"{name}.key"], cwd=keys, check=True,
+                           stdin=subprocess.DEVNULL, capture_output=True)
+
+        def sign(file, by):
+            subprocess.run(["minisign", "-S", "-s", keys / f"{by}.key", "-m", file], check=True, stdin=subprocess.DEVNULL,
+                           capture_output=True)
+
+        signed = shop.folder / "signed"
+        signed.mkdir()
+        for file in PLUGINS.glob("*.so"):
+            shutil.copy(file, signed)
+            sign(signed / file.name, "ours")
+        public = (keys / "ours.pub").read_text().splitlines()[1]
+        topology = shop.folder / "topology.yaml"
+        text = topology.read_text().replace(f"plugin_path: [{PLUGINS}]", f"plugin_path: [{signed}]")
+        topology.write_text(text + f"trust: {{ required: true, keys: [{public}] }}\n")
+        shop.start()
+        op = Operator(shop)
+        next_one = shop.folder / "order.so"
+        shutil.copy(VERSIONS / "next/order.so", next_one)
+
+        def refused(name, words):
+            code, receipt, err = op.swap("order", next_one, "--force")
+            r.check(name, code == 1 and receipt["outcome"] == "refused" and words in " | ".join(receipt["reasons"]), (receipt, err))
+            r.check(f"{name}: the present one serves", op.row("order")["version"] == "1.0.0" and op.row("order")["state"] == "ready")
+
+        refused("unsigned", "not signed")
+        sign(next_one, "theirs")
+        refused("signed by somebody else", "key")
+        sign(next_one, "ours")
+        with open(next_one, "ab") as file:
+            file.write(b"\0")
+        refused("altered after it was signed", "altered")
+        sign(next_one, "ours")
+        code, receipt, err = op.swap("order", next_one, "--probation-ms", 0)
+        r.check("signed by us: it goes through", code == 0 and receipt["outcome"] == "swapped", (receipt, err))
+        shop.kill()
+        shop.start()
+        r.check("a restart takes its copy", version(shop, "order") == "1.1.0", op.row("order"))
+
+
 def main():
     r = Report()
     r.story("the receipt", lambda: tell_of_receipts(r))
     r.story("what is refused", lambda: tell_of_refusals(r))
     r.story("restarts", lambda: tell_of_restarts(r))
     r.story("state in memory", lambda: tell_of_state(r))
+    r.story("bad versions", lambda: tell_of_bad_versions(r))
+    r.story("trust", lambda: tell_of_trust(r))
     r.end()
 
 

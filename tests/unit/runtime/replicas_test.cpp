@@ -153,7 +153,8 @@ TEST_F(replicas_test, events_of_all_hosts_reach_the_bus_in_the_order_of_their_co
   // The number is taken from a row, so both hosts know the order in which they committed.
   const auto next = [](gantry_tx& tx) -> gantry_status {
     store::cursor* at = nullptr;
-    if (const auto s = tx.db.session->query("SELECT count(*) FROM log WHERE key = 'k'", {}, &at); s != GANTRY_OK) return s;
+    if (const auto s = tx.db.session->query("SELECT count(*) FROM log WHERE key = 'k'", {}, &at); s != GANTRY_OK)
+      return s;
     at->next();
     const auto number = std::to_string(runtime::integer_at(*at, 0));
     at->close();
@@ -183,9 +184,7 @@ TEST_F(replicas_test, when_the_leader_stands_still_another_host_leads_and_nothin
   auto a = start("a", first);
   auto b = start("b", second);
   ASSERT_TRUE(a->lane().leads());
-  const auto put = [](const std::string& body) {
-    return [body](gantry_tx& tx) { return emit(&tx, "k", body); };
-  };
+  const auto put = [](const std::string& body) { return [body](gantry_tx& tx) { return emit(&tx, "k", body); }; };
   ASSERT_EQ(a->write(put("1")), GANTRY_OK);
   ASSERT_EQ(b->write(put("2")), GANTRY_OK);
   a->freeze();
@@ -205,7 +204,8 @@ TEST_F(replicas_test, rows_that_were_acknowledged_and_not_deleted_are_sent_again
   auto a = start("a", first);
   auto b = start("b", second);
   std::promise<void> end;
-  for (int i = 0; i < 20; ++i) ASSERT_EQ(a->write([i](gantry_tx& tx) { return emit(&tx, "k", std::to_string(i)); }), GANTRY_OK);
+  for (int i = 0; i < 20; ++i)
+    ASSERT_EQ(a->write([i](gantry_tx& tx) { return emit(&tx, "k", std::to_string(i)); }), GANTRY_OK);
   a->freeze();
   const auto before = rows("SELECT count(*) FROM gantry_outbox");
   until([&] { return b->lane().leads(); }, "the other host leads");
@@ -221,7 +221,9 @@ TEST_F(replicas_test, a_job_ends_once_whoever_runs_it) {
     ++runs;
     return GANTRY_OK;
   };
-  plays.job_done = [](const gantry_job& job, gantry_str, gantry_tx* tx) { return insert(tx, "done", text(job.payload)); };
+  plays.job_done = [](const gantry_job& job, gantry_str, gantry_tx* tx) {
+    return insert(tx, "done", text(job.payload));
+  };
   auto first = plays;
   auto second = plays;
   auto a = start("a", first);
@@ -243,7 +245,9 @@ TEST_F(replicas_test, a_job_ends_once_whoever_runs_it) {
 
 TEST_F(replicas_test, jobs_of_a_host_that_is_gone_are_run_by_another_and_end_once) {
   auto plays = projection();
-  plays.job_done = [](const gantry_job& job, gantry_str, gantry_tx* tx) { return insert(tx, "done", text(job.payload)); };
+  plays.job_done = [](const gantry_job& job, gantry_str, gantry_tx* tx) {
+    return insert(tx, "done", text(job.payload));
+  };
   auto first = plays;
   auto second = plays;
   std::promise<void> running;
@@ -301,11 +305,11 @@ TEST_F(replicas_test, replies_that_came_with_a_copy_of_the_store_are_known) {
   const auto word = [](std::uint32_t of) { return std::string(reinterpret_cast<const char*>(&of), 4); };
   const std::string reply = word(201) + word(0) + word(1) + "x";
   const std::string replies = word(static_cast<std::uint32_t>(reply.size())) + reply;
-  const gantry_value row[] = {runtime::value(std::int64_t{7}),
-                              runtime::value(system_clock().wall_us() / 3'600'000'000), runtime::blob(keys),
-                              runtime::blob(replies)};
-  ASSERT_EQ(writer->exec("INSERT INTO gantry_idempotency (id, hour, keys, replies) VALUES ($1, $2, $3, $4)", row, nullptr),
-            GANTRY_OK);
+  const gantry_value row[] = {runtime::value(std::int64_t{7}), runtime::value(system_clock().wall_us() / 3'600'000'000),
+                              runtime::blob(keys), runtime::blob(replies)};
+  ASSERT_EQ(
+      writer->exec("INSERT INTO gantry_idempotency (id, hour, keys, replies) VALUES ($1, $2, $3, $4)", row, nullptr),
+      GANTRY_OK);
   writer.reset();
   plays.post = [](const gantry_request&, gantry_tx*) -> gantry_status { return GANTRY_REJECT; };
   auto a = start("a", plays);
@@ -331,6 +335,33 @@ TEST_F(replicas_test, a_process_whose_name_another_one_has_taken_writes_no_more_
   until([&] { return told("k") == "1 2"; }, "the new process goes on");
 }
 
+TEST_F(replicas_test, hosts_that_run_another_version_are_known_while_they_are_there) {
+  auto first = projection();
+  auto second = projection();
+  auto a = start("a", first);
+  auto b = start("b", second);
+  const auto others = [](replica& of) {
+    const auto found = of.lane().settle_version();
+    return found ? *found : std::vector{found.failure().text};
+  };
+  using hosts = std::vector<std::string>;
+  EXPECT_EQ(others(*a), hosts{});
+  ASSERT_EQ(a->write([](gantry_tx& tx) {
+    return tx.db.session->exec("UPDATE gantry_running SET version = '0.9' WHERE name = 'host.b'", {}, nullptr);
+  }),
+            GANTRY_OK);
+  EXPECT_EQ(others(*a), hosts{"b"});
+  // It has gone over to the same version.
+  EXPECT_EQ(others(*b), hosts{});
+  EXPECT_EQ(others(*a), hosts{});
+  ASSERT_EQ(a->write([](gantry_tx& tx) {
+    return tx.db.session->exec("UPDATE gantry_running SET version = '0.9' WHERE name = 'host.b'", {}, nullptr);
+  }),
+            GANTRY_OK);
+  b->stop();
+  EXPECT_EQ(others(*a), hosts{});
+}
+
 TEST_F(replicas_test, each_host_has_a_source_of_its_own_that_begins_anew_when_the_server_was_put_back) {
   auto first = projection();
   auto second = projection();
@@ -350,9 +381,7 @@ TEST_F(replicas_test, each_host_has_a_source_of_its_own_that_begins_anew_when_th
 TEST_F(replicas_test, timers_of_a_host_that_is_gone_fire_on_another) {
   auto first = projection();
   auto second = projection();
-  const auto restored = [](script& of) {
-    of.restore = [&of](gantry_db*) { return rearm(of, "k", 100'000); };
-  };
+  const auto restored = [](script& of) { of.restore = [&of](gantry_db*) { return rearm(of, "k", 100'000); }; };
   restored(first);
   restored(second);
   auto b = start("b", second);
@@ -385,7 +414,8 @@ TEST_F(replicas_test, parked_keys_move_with_their_partition) {
   EXPECT_EQ(of_key(key), "");
   EXPECT_EQ(rows("SELECT count(*) FROM gantry_parked"), "2");
   // The first host takes them out; the second one hears of it with the next event of the key.
-  ASSERT_EQ(a->write([&](gantry_tx& tx) { return tx.db.session->exec("DELETE FROM gantry_parked", {}, nullptr); }), GANTRY_OK);
+  ASSERT_EQ(a->write([&](gantry_tx& tx) { return tx.db.session->exec("DELETE FROM gantry_parked", {}, nullptr); }),
+            GANTRY_OK);
   publish(key, "4");
   until([&] { return of_key(key) == "4"; }, "nothing is parked behind what is not there");
 }
