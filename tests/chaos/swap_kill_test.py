@@ -24,6 +24,7 @@ def main():
     p = trial.parser(__doc__)
     p.add_argument("--versions", required=True, help="the folder with next/ and other/")
     p.add_argument("--resident", action="store_true")
+    p.add_argument("--gun")
     args = p.parse_args()
     count = args.rounds or (300 if trial.is_long() else 15)
     rng = random.Random(args.seed)

@@ -79,6 +79,7 @@ def main():
     p = trial.parser(__doc__)
     p.add_argument("--versions", required=True, help="the folder with next/, other/ and bad_later/")
     p.add_argument("--resident", action="store_true")
+    p.add_argument("--gun")
     args = p.parse_args()
     with trial.Trial(args, "swap_steps") as t:
         t.open_shop()

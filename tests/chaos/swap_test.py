@@ -70,6 +70,28 @@ def hosts_of(t):
     return t.host.up() if isinstance(t.host, ServerShop) else [t.host]
 
 
+class Gun:
+    """Orders at a steady rate, beside those of the customers."""
+
+    def __init__(self, t, rate):
+        self.t, self.rate = t, rate
+        self.file = os.path.join(t.host.folder, "gun.txt")
+        command = [t.args.gun, str(t.host.ports[0]), str(rate), "64", self.file]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def finish(self):
+        """What it says of itself. Its orders become the load's."""
+        told, _ = self.process.communicate()
+        with open(self.file) as file:
+            self.t.load.accepted.update(line.split() for line in file)
+        told = json.loads(told)
+        self.t.load.unanswered += told["unanswered"]
+        self.t.load.refused += told["refused"]
+        if told["wrong"]:
+            self.t.load.complain(f"{told['wrong']} orders were answered neither with 201 nor with 503")
+        return told
+
+
 def resident_kb(pid):
     with open(f"/proc/{pid}/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
@@ -86,11 +108,14 @@ def main():
     p.add_argument("--versions", required=True, help="the folder with next/ and other/")
     p.add_argument("--resident", action="store_true", help="old generations may stay: a sanitizer build never unloads")
     p.add_argument("--hosts", type=int, help="on Kafka and PostgreSQL, in so many hosts")
+    p.add_argument("--gun", help="the program that places orders at a steady rate")
+    p.add_argument("--rate", type=float, help="its orders per second")
     args = p.parse_args()
     count, at_rest = (1000, 300) if trial.is_long() else (45, 30)
     if args.hosts:
         count, at_rest = (100, 30) if trial.is_long() else (9, 6)
     count = args.rounds or count
+    rate = args.rate if args.rate is not None else 0 if args.hosts else 5000 if trial.is_long() else 200
 
     def on_servers(*what):
         return ServerShop(*what, names=[chr(ord("a") + n) for n in range(args.hosts)])
@@ -98,6 +123,7 @@ def main():
     with trial.Trial(args, "swap", **({"make": on_servers, "pause": 0.1} if args.hosts else {})) as t:
         t.open_shop()
         t.load.start()
+        gun = Gun(t, rate) if args.gun and rate else None
         swaps = Swaps(t, os.path.abspath(args.versions))
         for n in range(count):
             plugin = TURN[n % len(TURN)]
@@ -105,6 +131,7 @@ def main():
             swaps.check_version(plugin)
             time.sleep(0.01)
         # Orders take memory as well, keys and pages: what swaps alone take shows once nobody orders any more.
+        shot = gun.finish() if gun else {}
         t.load.finish()
         pids = [host.process.pid for host in hosts_of(t)]
         early = max(resident_kb(pid) for pid in pids)
@@ -120,7 +147,7 @@ def main():
         if t.load.refused or t.load.unanswered:
             swaps.faults.append(f"{t.load.refused} requests were refused, {t.load.unanswered} not answered")
         pauses = sorted(swaps.pauses) or [0]
-        words = (f"lane pause p50 {pauses[len(pauses) // 2]} us, p99 {pauses[len(pauses) * 99 // 100]} us, most {pauses[-1]} us; "
+        words = (f"{shot or 'no'} orders at a steady rate; lane pause p50 {pauses[len(pauses) // 2]} us, p99 {pauses[len(pauses) * 99 // 100]} us, most {pauses[-1]} us; "
                  f"{early} kB before {at_rest} swaps at rest, {late} kB after them")
         on_bus = audit_bus(t.host) if args.hosts else lambda audit: ([], "")
 

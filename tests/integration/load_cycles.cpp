@@ -2,8 +2,9 @@
 //
 //   load_cycles FOLDER STATE CYCLES
 //
-// Prints a line for each plugin and ends with 0 when after each cycle nothing of the file was mapped and memory has not grown:
-// between the first tenth of the cycles and the last one by no more than a mebibyte and a tenth of what was there.
+// Prints a line for each plugin and ends with 0 when after each cycle nothing of the file was mapped and memory has not
+// grown: between the first tenth of the cycles and the last one by no more than a mebibyte and a tenth of what was
+// there.
 #include <dirent.h>
 
 #include <cstdint>
@@ -40,13 +41,15 @@ bool is_mapped(const std::string& part) {
 }
 
 std::string topology_of(const std::string& folder, const std::string& state, const std::string& plugin) {
-  return "version: 1\nname: cycles\nbus: { driver: local, path: " + state + "/bus }\nstores:\n  default: { driver: sqlite, path: \"" +
-         state + "/{plugin}.db\" }\nstate: " + state + "\nhosts:\n  main: { http: 127.0.0.1:0 }\nplugin_path: [" + folder +
-         "]\nplugins:\n  " + plugin + ": { hosts: [main] }\n";
+  return "version: 1\nname: cycles\nbus: { driver: local, path: " + state +
+         "/bus }\nstores:\n  default: { driver: sqlite, path: \"" + state + "/{plugin}.db\" }\nstate: " + state +
+         "\nhosts:\n  main: { http: 127.0.0.1:0 }\nplugin_path: [" + folder + "]\nplugins:\n  " + plugin +
+         ": { hosts: [main] }\n";
 }
 
 bool cycle_all(const std::string& folder, const std::string& state, const std::string& plugin, int cycles) {
-  const auto parsed = topology::parse_topology(topology_of(folder, state, plugin), "cycles.yaml", topology::process_env);
+  const auto parsed =
+      topology::parse_topology(topology_of(folder, state, plugin), "cycles.yaml", topology::process_env);
   long early = 0;
   for (int n = 0; n < cycles; ++n) {
     observability::registry metrics;
