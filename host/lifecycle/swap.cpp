@@ -274,6 +274,8 @@ class plugin_set::swap_run {
   // The flip itself: lane and jobs between two batches, routes by one pointer, and in between what the plugin keeps in
   // memory.
   bool flipped() {
+    // From here on what happens on the bus is kept for its observers.
+    if (auto joined = next_->watching->join(); !joined) return refuse(joined.failure());
     auto group = topology::group_of(model(), what_.plugin);
     auto* const from = handover_of(present());
     auto* const to = handover_of(*next_->running);
@@ -298,8 +300,7 @@ class plugin_set::swap_run {
     }
     exchange_places();
     if (with_state) open_doors(begun);
-    if (auto watching = entry_->watching->open(); !watching)
-      log_warn("Observers could not be opened.", {{"plugin", what_.plugin}, {"error", watching.failure().text}});
+    entry_->watching->begin();
     step("flip");
     return true;
   }

@@ -18,6 +18,12 @@ observers::observers(instance& owner, bus::bus& bus, worker_pool& workers)
 observers::~observers() { close(); }
 
 result<void> observers::open() {
+  auto done = join();
+  if (done) begin();
+  return done;
+}
+
+result<void> observers::join() {
   std::vector<std::string> names;
   for (const auto& s : owner_.declared.subscriptions)
     if (s.observe != nullptr && std::find(names.begin(), names.end(), s.topic) == names.end()) names.push_back(s.topic);
@@ -42,17 +48,22 @@ result<void> observers::open() {
       places_.push_back(std::move(at));
     }
   }
+  return {};
+}
+
+void observers::begin() {
+  if (!consumer_) return;
   on_ = true;
   // What came since the ends were read was not announced here.
   for (auto& p : places_) p->available = true;
   workers_.schedule(*this);
-  return {};
 }
 
 void observers::close() {
-  if (!on_.exchange(false)) return;
-  workers_.quiesce(*this);
+  const bool ran = on_.exchange(false);
+  if (ran) workers_.quiesce(*this);
   consumer_.reset();
+  if (!ran) return;
   // A call that had begun before may have scheduled it once more.
   workers_.quiesce(*this);
 }
@@ -119,7 +130,8 @@ void observers::tell_gap(const place& p) {
 
 void observers::show(const place& p, const bus::record& r) {
   for (const auto& s : owner_.declared.subscriptions) {
-    if (s.observe == nullptr || s.type != r.type || s.topic != p.topic || r.version < s.min_version || r.version > s.max_version)
+    if (s.observe == nullptr || s.type != r.type || s.topic != p.topic || r.version < s.min_version ||
+        r.version > s.max_version)
       continue;
     const auto e = event_of(r, p.topic, p.where.partition, false);
     const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, "observe"});

@@ -24,6 +24,9 @@ class observers final : public task, public bus::consumer_events {
 
   // Begins at the end of each observed topic. Does nothing for a plugin without observers. [main]
   result<void> open();
+  // open() in two steps: what comes to the bus after join() is shown once begin() was called.
+  result<void> join();
+  void begin();
   void close();
 
   // Fetches again what could not be fetched. [any]

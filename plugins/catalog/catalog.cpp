@@ -83,3 +83,10 @@ void catalog_plugin::start(gantry::start_context& ctx) {
   const std::size_t added = ctx.write([&](gantry::tx& tx) { return catalog::load_demo(tx, events_, demo); });
   if (added > 0) ctx.host().log().info("Demo catalogue loaded", {{"products", added}});
 }
+
+std::string catalog_plugin::export_state(std::uint32_t format) {
+  if (format != 1) throw gantry::failure(GANTRY_UNSUPPORTED, "only format 1 is written");
+  return cache_.names();
+}
+
+void catalog_plugin::import_state(std::uint32_t, std::string_view state) { cache_.want(state); }

@@ -10,10 +10,14 @@
 #include "events/publish.hpp"
 #include "store/product_cache.hpp"
 
-class catalog_plugin : public gantry::plugin {
+class catalog_plugin : public gantry::plugin, public gantry::handover {
  public:
   void setup(gantry::setup& s) override;
   void start(gantry::start_context& ctx) override;
+
+  // Format 1: the SKUs of the products in the cache, a line for each.
+  std::string export_state(std::uint32_t format) override;
+  void import_state(std::uint32_t format, std::string_view state) override;
 
  private:
   void declare_routes(gantry::setup& s);

@@ -62,10 +62,27 @@ def tell_of_receipts(r):
         last = subprocess.run([GANTRY, "swap", "order", "--last", "-t", "topology.yaml"], cwd=shop.folder, capture_output=True, text=True)
         r.check("--last shows it", last.returncode == 0 and "1.0.0 (generation 1) -> 1.1.0 (generation 2): swapped" in last.stdout,
                 last.stdout + last.stderr)
+        tell_of_counts(r, shop)
         # The kill leaves the generation that has proven itself, although `library:` is still the first one.
         shop.kill()
         shop.start()
         r.check("a restart comes up in it", version(shop, "order") == "1.1.0" and op.row("order")["generation"] == 2, op.row("order"))
+
+
+def tell_of_counts(r, shop):
+    """What the receipt counts, and what was counted here."""
+    swap = subprocess.Popen([GANTRY, "swap", "inventory", str(VERSIONS / "next/inventory.so"), "--probation-ms", "3000", "-t",
+                             "topology.yaml", "--json"], cwd=shop.folder, stdout=subprocess.PIPE, text=True)
+    op = Operator(shop)
+    r.check("the next one serves", eventually(lambda: op.row("inventory")["version"] == "1.1.0"))
+    answered = sum(shop.get(f"/inventory/SKU-{n + 1:04d}").status == 200 for n in range(50))
+    ends = [shop.order_ends(shop.order(f"counted-{n}").json()["orderId"], {"Confirmed"})["status"] for n in range(5)]
+    receipt = json.loads(swap.communicate()[0])
+    work = receipt["work"]
+    r.check("all orders meanwhile are Confirmed", ends == ["Confirmed"] * 5, ends)
+    r.check("each request is in the receipt once", (work["requests"], work["requestErrors"]) == (50, 0) and answered == 50, (answered, work))
+    # ReserveInventory and CommitInventory of each order.
+    r.check("so is each event", (work["events"], work["eventsDuplicate"], work["eventErrors"]) == (10, 0, 0), work)
 
 
 def tell_of_refusals(r):

@@ -9,6 +9,8 @@
 namespace catalog {
 namespace {
 
+constexpr std::size_t warmed_at_once = 64;
+
 constexpr std::size_t max_batch = 200;
 
 gantry::reply no_product(std::string_view sku) { return gantry::not_found("there is no product " + std::string(sku)); }
@@ -41,6 +43,9 @@ std::vector<product_cache::found> products_api::fetch(std::span<const std::strin
   for (std::size_t i = 0; i < skus.size(); ++i) {
     if (!all[i]) missing.push_back(skus[i]);
   }
+  // What the generation before this one had in memory comes along, a few products with each read.
+  const std::vector<std::string> wanted = cache_.take_wanted(warmed_at_once);
+  missing.insert(missing.end(), wanted.begin(), wanted.end());
   if (missing.empty()) return all;
 
   const std::uint64_t since = cache_.epoch();
@@ -48,7 +53,7 @@ std::vector<product_cache::found> products_api::fetch(std::span<const std::strin
   for (const product& p : find_products(ctx.read(), missing)) {
     auto made = std::make_shared<const product_cache::entry>(product_cache::entry{product_text(p), p.version});
     cache_.put(p.sku, made, since, ctx.host().now());
-    loaded.emplace(p.sku, std::move(made));
+    loaded.insert_or_assign(p.sku, std::move(made));
   }
   for (std::size_t i = 0; i < skus.size(); ++i) {
     if (all[i]) continue;

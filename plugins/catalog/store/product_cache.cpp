@@ -1,5 +1,7 @@
 #include "store/product_cache.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <mutex>
 
 namespace catalog {
@@ -45,6 +47,33 @@ void product_cache::clear() {
   const std::unique_lock lock(mutex_);
   ++epoch_;
   entries_.clear();
+}
+
+std::string product_cache::names() const {
+  const std::shared_lock lock(mutex_);
+  std::string out;
+  for (const auto& [sku, text] : entries_) out.append(sku).append("\n");
+  return out;
+}
+
+void product_cache::want(std::string_view names) {
+  const std::unique_lock lock(mutex_);
+  while (!names.empty()) {
+    const auto sku = names.substr(0, names.find('\n'));
+    names.remove_prefix(std::min(names.size(), sku.size() + 1));
+    wanted_.emplace_back(sku);
+  }
+  any_wanted_ = !wanted_.empty();
+}
+
+std::vector<std::string> product_cache::take_wanted(std::size_t most) {
+  if (!any_wanted_.load(std::memory_order_relaxed)) return {};
+  const std::unique_lock lock(mutex_);
+  const auto first = wanted_.end() - static_cast<std::ptrdiff_t>(std::min(most, wanted_.size()));
+  std::vector<std::string> some(std::make_move_iterator(first), std::make_move_iterator(wanted_.end()));
+  wanted_.erase(first, wanted_.end());
+  any_wanted_ = !wanted_.empty();
+  return some;
 }
 
 void product_cache::forget(std::string_view sku) {

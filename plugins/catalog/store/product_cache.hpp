@@ -7,9 +7,11 @@
 //  - a transaction that was rolled back never sends its event, so the mark ends after `mark_lifetime`, much longer than
 //    a transaction may take.
 // Another replica learns of a change by the event alone. After missed events everything is dropped.
-// Owned by the plugin. Thread: any.
+// A generation that takes over is told which products were in here, and reads them itself: their texts may have changed
+// in between without its notice. Owned by the plugin. Thread: any.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <gantry/time.hpp>
@@ -52,6 +54,13 @@ class product_cache {
   // Forgets the products, keeps the marks.
   void clear();
 
+  // The SKUs of all products in here, a line for each.
+  std::string names() const;
+  // Products, named as by names(), that should be read as soon as there is an occasion.
+  void want(std::string_view names);
+  // Some of them, at most so many; they are not wanted any more. Costs nothing when there are none.
+  std::vector<std::string> take_wanted(std::size_t most);
+
  private:
   struct mark {
     std::string event_id;
@@ -71,6 +80,8 @@ class product_cache {
   std::uint64_t epoch_ = 0;
   by_sku<found> entries_;
   by_sku<std::vector<mark>> marks_;
+  std::vector<std::string> wanted_;
+  std::atomic<bool> any_wanted_{false};
 };
 
 }  // namespace catalog

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "store/product_cache.hpp"
 
 namespace catalog {
@@ -66,6 +68,20 @@ TEST_F(Cache, MissedEventsDropEverything) {
   EXPECT_EQ(at("A"), "-");
   put("A", "one", since);
   EXPECT_EQ(at("A"), "-");
+}
+
+TEST_F(Cache, AnotherGenerationIsToldWhatToRead) {
+  put("A", "one", cache.epoch());
+  put("B", "two", cache.epoch());
+  put("C", "three", cache.epoch());
+  product_cache next;
+  next.want(cache.names());
+  auto some = next.take_wanted(2);
+  EXPECT_EQ(some.size(), 2U);
+  for (auto& more : next.take_wanted(2)) some.push_back(std::move(more));
+  std::sort(some.begin(), some.end());
+  EXPECT_EQ(some, (std::vector<std::string>{"A", "B", "C"}));
+  EXPECT_TRUE(next.take_wanted(2).empty());
 }
 
 }  // namespace
