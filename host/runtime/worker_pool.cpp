@@ -2,6 +2,10 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
+#include "observability/log.hpp"
+
 namespace gantry::runtime {
 
 worker_pool::worker_pool(std::size_t threads, std::string name) : name_(std::move(name)) {
@@ -13,10 +17,16 @@ worker_pool::~worker_pool() { stop(); }
 void worker_pool::grow() {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
-  threads_.emplace_back([this] {
-    pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-    work();
-  });
+  try {
+    threads_.emplace_back([this] {
+      pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+      work();
+    });
+  } catch (const std::system_error& e) {
+    // Those that are there do the work; none would be a host that does nothing.
+    if (threads_.empty()) throw;
+    observability::log_error("The system gives no thread for another worker.", {{"pool", name_}, {"error", e.what()}});
+  }
 }
 
 void worker_pool::schedule(task& t) {
