@@ -9,7 +9,7 @@ packages=(
   libsodium-dev libssl-dev libelf-dev libjemalloc-dev libsqlite3-dev libpqxx-dev libpq-dev librdkafka-dev pkg-config
 )
 # What the tests need beside that.
-test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang python3 openssl minisign)
+test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev clang python3 python3-venv openssl minisign)
 # A broker and a database on this machine, for topologies that need them and for tests.
 server_packages=(postgresql-15 maven openjdk-17-jre-headless kcat)
 case ${1:-} in

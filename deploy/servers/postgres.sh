@@ -6,11 +6,12 @@
 #   postgres.sh kill DIR      kill -9 of the server's main process, by its pid; returns when it is gone
 #   postgres.sh restart DIR   after stop or kill: same data, same port
 #   postgres.sh remove DIR    stops it and deletes the directory
+#   postgres.sh replica DIR OF   makes a streaming replica of the server in OF, which runs, and starts it
 #
 # DIR/env then holds POSTGRES_URL (with a password that was made here), POSTGRES_PID and POSTGRES_DATA, for a shell to read.
 set -euo pipefail
 
-verb=${1:?start, stop, kill, restart or remove}
+verb=${1:?start, stop, kill, restart, remove or replica}
 mkdir -p "${2:?a directory}"
 dir=$(cd "$2" && pwd)
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
@@ -55,6 +56,17 @@ create() {
     --locale=C.UTF-8) >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
 }
 
+# A copy of the server in the directory $1 that follows it.
+copy_of() {
+  local from=$1
+  [ ! -s "$data/PG_VERSION" ] || return 0
+  (. "$from/env" && printf '%s' "${POSTGRES_URL#*//gantry:}" | sed 's/@.*//' >"$home/password")
+  chmod 600 "$home/password"
+  if [ ${#as[@]} -gt 0 ]; then chown postgres "$home" "$home/password"; fi
+  (. "$from/env" && cd / && "${as[@]}" "$bin/pg_basebackup" -D "$data" -d "$POSTGRES_URL" -R -X stream -c fast) \
+    >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
+}
+
 start() {
   create
   [ -s "$dir/port" ] || free_port >"$dir/port"
@@ -85,6 +97,10 @@ kill_hard() {
 
 case $verb in
   start | restart) start ;;
+  replica)
+    copy_of "$(cd "${3:?the directory of the server to copy}" && pwd)"
+    start
+    ;;
   stop) stop ;;
   kill) kill_hard ;;
   remove)
@@ -93,7 +109,7 @@ case $verb in
     rm -rf "$dir"
     ;;
   *)
-    echo "postgres.sh: $verb is unknown: expected start, stop, kill, restart or remove" >&2
+    echo "postgres.sh: $verb is unknown: expected start, stop, kill, restart, remove or replica" >&2
     exit 2
     ;;
 esac

@@ -133,13 +133,23 @@ class snapshot {
   std::string fault_;
 };
 
+// The items of another process's list; true when it was cut.
+bool append_items(std::string& out, std::string_view list) {
+  constexpr std::string_view head = "{\"items\":[", tail = "],\"truncated\":";
+  const auto end = list.rfind(tail);
+  if (!list.starts_with(head) || end == std::string_view::npos || end <= head.size()) return false;
+  if (out.back() != '[') out += ',';
+  out += list.substr(head.size(), end - head.size());
+  return list.substr(end + tail.size()).starts_with("true");
+}
+
 http::reply no_plugin(const std::string& name) {
   return http::problem(404, "plugin " + name + " does not run on this host");
 }
 
 }  // namespace
 
-http::reply dead_letters(const lifecycle::plugin_set& set, const question& what) {
+http::reply dead_letters(const lifecycle::plugin_set& set, const question& what, apart* others) {
   const auto asked = what.asked("plugin");
   const auto limit = std::clamp<std::int64_t>(number(what.asked("limit"), listed_at_most), 1, listed_at_most);
   if (!asked.empty() && !set.find(std::string(asked))) return no_plugin(std::string(asked));
@@ -165,6 +175,11 @@ http::reply dead_letters(const lifecycle::plugin_set& set, const question& what)
     if (!store.each(std::string(event_columns) + " ORDER BY id LIMIT $1", most, list(append_parked)) ||
         !store.each(std::string(job_columns) + " ORDER BY id LIMIT $1", most, list(append_job)))
       return http::problem(503, row.id + ": " + store.fault());
+  }
+  if (others != nullptr && asked.empty()) {
+    const auto replies = replies_of(*others, "/admin/dlq?limit=" + std::to_string(limit));
+    if (!replies) return http::problem(503, replies.failure().text);
+    for (const auto& reply : *replies) truncated = append_items(out, reply) || truncated;
   }
   out += truncated ? "],\"truncated\":true}" : "],\"truncated\":false}";
   return json_reply(std::move(out));

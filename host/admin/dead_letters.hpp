@@ -5,6 +5,7 @@
 // once, with all its attempts. Thread: any that may wait; changes work in the plugin's lane.
 #pragma once
 
+#include "admin/apart.hpp"
 #include "admin/question.hpp"
 #include "http/endpoint.hpp"
 #include "lifecycle/plugin_set.hpp"
@@ -12,8 +13,8 @@
 namespace gantry::admin {
 
 // {"items":[{"plugin","id","what":"event"|"job","key","error","attempts",...}],"truncated":bool}. Asked: plugin, limit
-// (of each plugin's events and jobs; 1000).
-http::reply dead_letters(const lifecycle::plugin_set& set, const question& what);
+// (of each plugin's events and jobs; 1000). `others`: see apart.hpp; null: there are none.
+http::reply dead_letters(const lifecycle::plugin_set& set, const question& what, apart* others = nullptr);
 
 // One of them, with the stored event or the payload. Names: plugin, id.
 http::reply dead_letter(const lifecycle::plugin_set& set, const question& what);

@@ -50,24 +50,27 @@ result<void> refill(bus::consumer& from, event_log::place& place, chunk& into) {
 
 }  // namespace
 
-event_log::event_log(bus::bus& bus, const runtime::topic_directory& topics, const std::atomic<bool>& stop)
-    : bus_(bus), topics_(topics), stop_(stop) {}
+event_log::event_log(bus::bus& bus, std::function<const runtime::topic_directory&()> topics,
+                     const std::atomic<bool>& stop)
+    : bus_(bus), topics_(std::move(topics)), stop_(stop) {}
 
 result<void> event_log::open() {
-  if (consumer_) return {};
-  if (topics_.empty()) return error{errc::unavailable, "this host has no topics open; it is starting or has none"};
+  const auto& topics = topics_();
+  if (consumer_ && opened_ == topics.size()) return {};
+  if (topics.empty()) return error{errc::unavailable, "this host has no topics open; it is starting or has none"};
   std::vector<bus::topic_id> ids;
-  for (const auto& [name, id] : topics_) ids.push_back(id);
+  for (const auto& [name, id] : topics) ids.push_back(id);
   auto opened = bus_.open_consumer({}, ids, *this);
   if (!opened) return opened.failure();
   consumer_ = std::move(*opened);
+  opened_ = topics.size();
   return {};
 }
 
 result<std::vector<event_log::place>> event_log::places(std::string_view topic) {
   if (auto done = open(); !done) return done.failure();
   std::vector<place> out;
-  for (const auto& [name, id] : topics_) {
+  for (const auto& [name, id] : topics_()) {
     if (!topic.empty() && name != topic) continue;
     for (std::uint32_t p = 0; p < bus_.topic(id).partitions; ++p) out.push_back({name, {id, p}, 0});
   }

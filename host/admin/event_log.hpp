@@ -29,7 +29,7 @@ class event_log final : private bus::consumer_events {
   enum class end { all, stopped };
 
   // `stop` ends a scan early, when the host does.
-  event_log(bus::bus& bus, const runtime::topic_directory& topics, const std::atomic<bool>& stop);
+  event_log(bus::bus& bus, std::function<const runtime::topic_directory&()> topics, const std::atomic<bool>& stop);
 
   // Every partition, or those of one topic. not_found: the topology has no such topic.
   result<std::vector<place>> places(std::string_view topic);
@@ -38,8 +38,9 @@ class event_log final : private bus::consumer_events {
   // The first offset at or after this time.
   result<std::uint64_t> offset_at(const place& where, std::int64_t time_us);
 
-  // Shows the records that are there from the places on, the oldest first; `see` answers whether to go on. The places follow: each then
-  // says what to read next. Where retention has taken what a place asked for, reading goes on at the start of the log.
+  // Shows the records that are there from the places on, the oldest first; `see` answers whether to go on. The places
+  // follow: each then says what to read next. Where retention has taken what a place asked for, reading goes on at the
+  // start of the log.
   using reader = std::function<bool(const place&, const bus::record&)>;
   result<end> scan(std::vector<place>& places, const reader& see);
 
@@ -52,9 +53,10 @@ class event_log final : private bus::consumer_events {
   bool wait_for_arrival();
 
   bus::bus& bus_;
-  const runtime::topic_directory& topics_;
+  const std::function<const runtime::topic_directory&()> topics_;
   const std::atomic<bool>& stop_;
   std::unique_ptr<bus::consumer> consumer_;
+  std::size_t opened_ = 0;  // topics that it has
   std::mutex arrival_mutex_;
   std::condition_variable arrival_;
   bool arrived_ = false;  // since it was last waited for; guarded by arrival_mutex_

@@ -142,19 +142,45 @@ struct group_lag {
   std::map<std::uint32_t, std::uint64_t> records;
 };
 
-std::map<std::string, std::vector<group_lag>> lags(const lifecycle::plugin_set& set, const topology::topology& model) {
-  std::map<std::string, std::vector<group_lag>> out;
+constexpr auto patience = std::chrono::milliseconds(2000);  // with another process
+
+using topic_lags = std::map<std::string, std::vector<group_lag>>;
+
+// `found`: "topic/partition" -> records, of one plugin.
+void add_lags(topic_lags& to, const std::string& plugin, const std::string& group,
+              const std::vector<std::pair<std::string, std::uint64_t>>& found) {
+  for (const auto& [name, records] : found) {
+    const auto cut = name.rfind('/');
+    auto& groups = to[name.substr(0, cut)];
+    if (groups.empty() || groups.back().plugin != plugin) groups.push_back({group, plugin, {}});
+    groups.back().records[number<std::uint32_t>(std::string_view(name).substr(cut + 1)).value_or(0)] = records;
+  }
+}
+
+// A line each: "topic/partition", a blank, the records.
+std::vector<std::pair<std::string, std::uint64_t>> read_lags(std::string_view text) {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto blank = line.rfind(' ');
+    if (blank == std::string_view::npos) continue;
+    if (const auto records = number<std::uint64_t>(line.substr(blank + 1)))
+      out.emplace_back(line.substr(0, blank), *records);
+  }
+  return out;
+}
+
+topic_lags lags(const lifecycle::plugin_set& set, const topology::topology& model, apart* others) {
+  topic_lags out;
   for (const auto& row : set.rows()) {
     const auto running = set.find(row.id);
-    if (!running || !running->writer) continue;
-    for (const auto& [name, records] : running->writer->lags()) {
-      const auto cut = name.rfind('/');
-      auto& groups = out[name.substr(0, cut)];
-      if (groups.empty() || groups.back().plugin != row.id)
-        groups.push_back({topology::group_of(model, row.id), row.id, {}});
-      groups.back().records[number<std::uint32_t>(std::string_view(name).substr(cut + 1)).value_or(0)] = records;
-    }
+    if (running && running->writer) add_lags(out, row.id, topology::group_of(model, row.id), running->writer->lags());
   }
+  if (others == nullptr) return out;
+  for (const auto& plugin : others->plugins())
+    if (const auto reply = others->ask(plugin, "GET", "/admin/lags", patience); reply && reply->status == 200)
+      add_lags(out, plugin, topology::group_of(model, plugin), read_lags(reply->body));
   return out;
 }
 
@@ -199,10 +225,10 @@ http::reply log_problem(const error& why) {
   return http::problem(500, why.text);
 }
 
-http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topology::topology& model) {
+http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topology::topology& model, apart* others) {
   const auto places = log.places({});
   if (!places) return log_problem(places.failure());
-  const auto groups = lags(set, model);
+  const auto groups = lags(set, model, others);
   std::string out = "{\"topics\":[";
   for (std::size_t i = 0; i < places->size();) {
     const auto& name = (*places)[i].topic;
@@ -224,6 +250,15 @@ http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topol
     out += '}';
   }
   return json_reply(out + "]}");
+}
+
+http::reply lags(const lifecycle::plugin_set& set) {
+  std::string out;
+  for (const auto& row : set.rows())
+    if (const auto running = set.find(row.id); running && running->writer)
+      for (const auto& [place, records] : running->writer->lags())
+        out.append(place).append(" ").append(std::to_string(records)).append("\n");
+  return {200, {{"content-type", "text/plain"}}, std::move(out)};
 }
 
 http::reply events(event_log& log, const question& what) {

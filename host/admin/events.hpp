@@ -2,6 +2,7 @@
 // Thread: one at a time, for they share the log.
 #pragma once
 
+#include "admin/apart.hpp"
 #include "admin/event_log.hpp"
 #include "admin/question.hpp"
 #include "http/endpoint.hpp"
@@ -11,7 +12,11 @@
 namespace gantry::admin {
 
 // {"topics":[{"name","partitions":[{"partition","start","end"}],"groups":[{"group","plugin","lag":[per partition]}]}]}
-http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topology::topology& model);
+http::reply topics(event_log& log, const lifecycle::plugin_set& set, const topology::topology& model,
+                   apart* others = nullptr);
+
+// A line for each partition that this process's plugins read: topic/partition, a blank, the events not handled.
+http::reply lags(const lifecycle::plugin_set& set);
 
 // {"events":[...],"cursor":"...","more":bool}. Asked: topic, type, key, correlation (filters), from (start, end, or a
 // cursor), limit (1 to 1000). `more`: asking again with the cursor answers at once with what is there.

@@ -13,6 +13,7 @@
 #include "admin/event_log.hpp"
 #include "admin/events.hpp"
 #include "admin/plugins.hpp"
+#include "admin/quarantine.hpp"
 #include "admin/question.hpp"
 #include "admin/replay.hpp"
 #include "admin/sagas.hpp"
@@ -20,14 +21,16 @@
 #include "admin/swaps.hpp"
 #include "admin/worker.hpp"
 #include "base/uri.hpp"
-#include "http/url.hpp"
 #include "http/problem.hpp"
+#include "http/url.hpp"
+#include "topology/isolation.hpp"
 
 namespace gantry::admin {
 namespace {
 
 constexpr std::size_t waiting_at_most = 64;
 constexpr std::chrono::milliseconds lag_at_most{1000};  // a scrape waits for the bus
+constexpr std::chrono::seconds apart_at_most{60};       // an operation, for another process
 
 std::vector<std::string> tokens_of(const topology::topology& model, const std::string& host) {
   std::vector<std::string> out;
@@ -59,18 +62,33 @@ bool fits(std::string_view pattern, const std::vector<std::string>& segments, st
 class operations::service {
  public:
   service(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
-          observability::registry& metrics, observability::health& checks, const std::string& host)
+          observability::registry& metrics, observability::health& checks, const std::string& host, apart* others,
+          change_parts changed_by)
       : model_(model),
         plugins_(plugins),
         bus_(bus),
         checks_(checks),
+        others_(others),
+        isolated_(!topology::split_process(host).plugin.empty()),
+        home_(topology::split_process(host).host),
+        restart_(changed_by.restart),
         access_(tokens_of(model, host)),
-        log_(bus, plugins.topics(), stopping_),
-        scrapes_(metrics, [&plugins] { static_cast<void>(plugins.measure_lags()); }, lag_at_most),
-        swaps_(plugins, *model.state, host),
-        worker_(waiting_at_most, stopping_) {}
+        log_(
+            bus, [&plugins]() -> const runtime::topic_directory& { return plugins.topics(); }, stopping_),
+        scrapes_(
+            metrics, [&plugins] { static_cast<void>(plugins.measure_lags()); }, lag_at_most,
+            [this](std::string& text) { complete(text); }),
+        swaps_(plugins, *model.state, topology::split_process(host).host),
+        changes_(plugins, std::move(changed_by)),
+        worker_(waiting_at_most, stopping_),
+        apart_worker_(waiting_at_most, stopping_) {}
 
-  void end_swaps() { swaps_.end(); }
+  void end_swaps() {
+    swaps_.end();
+    changes_.end();
+  }
+
+  changes& own_changes() noexcept { return changes_; }
 
   void answer(http::request&& in, http::responder&& out) {
     if (in.target == "/admin" || in.target.starts_with("/admin/")) {
@@ -91,13 +109,14 @@ class operations::service {
  private:
   struct route {
     std::string_view method;
-    std::string_view pattern;
+    std::string_view pattern;  // with `of_plugin` the first star is a plugin
+    bool of_plugin;
     void (*run)(service&, const question&, http::responder&&);
   };
 
-  static const std::array<route, 12> routes;
+  static const std::array<route, 19> routes;
 
-  void admin(const http::request& in, http::responder&& out) {
+  void admin(http::request& in, http::responder&& out) {
     if (auto refusal = access_.refuse(in)) {
       out.send(std::move(*refusal));
       return;
@@ -114,8 +133,12 @@ class operations::service {
     for (const auto& at : routes) {
       if (!fits(at.pattern, path->segments, asked->what.names)) continue;
       if (in.method == at.method || (in.method == "HEAD" && at.method == "GET")) {
+        asked->what.body = std::move(in.body);
         asked->out = std::move(out);
-        submit(at, asked);
+        if (const auto plugin = apart_of(at, asked->what); !plugin.empty())
+          submit_apart(plugin, in, asked);
+        else
+          submit(at, asked);
         return;
       }
       if (!allowed.empty()) allowed += ", ";
@@ -135,56 +158,116 @@ class operations::service {
     }
   };
 
+  // The plugin that is asked and does not run in this process. Empty: it does, or none is meant.
+  std::string apart_of(const route& to, const question& what) const {
+    if (others_ == nullptr) return {};
+    const std::string named = to.of_plugin ? what.names[0] : std::string(what.asked("plugin"));
+    const auto all = others_->plugins();
+    return std::ranges::find(all, named) == all.end() ? std::string() : named;
+  }
+
   void submit(const route& to, const std::shared_ptr<waiting>& asked) {
-    const bool taken = worker_.submit([this, run = to.run, asked] {
-      if (asked->out.wanted()) run(*this, asked->what, std::move(asked->out));
-    });
-    if (taken) return;
+    if (worker_.submit([this, run = to.run, asked] {
+          if (asked->out.wanted()) run(*this, asked->what, std::move(asked->out));
+        }))
+      return;
+    refuse_busy(*asked);
+  }
+
+  // On a thread of its own: what waits for another process keeps nothing else waiting.
+  void submit_apart(const std::string& plugin, const http::request& in, const std::shared_ptr<waiting>& asked) {
+    const auto target = in.query.empty() ? in.target : in.target + "?" + in.query;
+    if (apart_worker_.submit([this, plugin, method = in.method, target, asked] {
+          if (!asked->out.wanted()) return;
+          auto reply = others_->ask(plugin, method, target, apart_at_most);
+          asked->out.send(reply ? std::move(*reply) : http::problem(503, plugin + ": " + reply.failure().text));
+        }))
+      return;
+    refuse_busy(*asked);
+  }
+
+  // The series of plugins that run apart. One that does not answer has none now.
+  void complete(std::string& text) {
+    if (others_ == nullptr) return;
+    for (const auto& plugin : others_->plugins())
+      if (const auto theirs = others_->ask(plugin, "GET", "/metrics", lag_at_most * 2); theirs && theirs->status == 200)
+        text = merged_exposition(text, plugin, theirs->body);
+  }
+
+  static void refuse_busy(waiting& asked) {
     auto busy = http::problem(503, "too many operations wait for an answer");
     busy.headers.push_back({"retry-after", "1"});
-    asked->out.send(std::move(busy));
+    asked.out.send(std::move(busy));
   }
 
   const topology::topology& model_;
   lifecycle::plugin_set& plugins_;
   bus::bus& bus_;
   observability::health& checks_;
+  apart* const others_;  // null: all plugins of this host run here
+  const bool isolated_;  // this process runs one plugin, apart from its host
+  const std::string home_;
+  const std::function<void()> restart_;
   const access access_;
   std::atomic<bool> stopping_{false};
   event_log log_;
   scrapes scrapes_;
   swaps swaps_;
-  worker worker_;  // last: it uses what stands above
+  changes changes_;
+  worker worker_;  // these last: they use what stands above
+  worker apart_worker_;
 };
 
-const std::array<operations::service::route, 12> operations::service::routes = {{
-    {"GET", "plugins", [](service& s, const question&, http::responder&& out) { out.send(plugins(s.plugins_)); }},
-    {"GET", "topics",
-     [](service& s, const question&, http::responder&& out) { out.send(topics(s.log_, s.plugins_, s.model_)); }},
-    {"GET", "events", [](service& s, const question& q, http::responder&& out) { out.send(events(s.log_, q)); }},
-    {"GET", "trace/*", [](service& s, const question& q, http::responder&& out) { out.send(trace(s.log_, q)); }},
-    {"GET", "sagas/*", [](service& s, const question& q, http::responder&& out) { out.send(saga(s.plugins_, q)); }},
-    {"GET", "dlq", [](service& s, const question& q, http::responder&& out) { out.send(dead_letters(s.plugins_, q)); }},
-    {"GET", "dlq/*/*",
+const std::array<operations::service::route, 19> operations::service::routes = {{
+    {"GET", "plugins", false,
+     [](service& s, const question&, http::responder&& out) {
+       out.send(plugins(s.plugins_, s.isolated_, s.others_, &s.model_, s.home_));
+     }},
+    {"GET", "topics", false,
+     [](service& s, const question&, http::responder&& out) {
+       out.send(topics(s.log_, s.plugins_, s.model_, s.others_));
+     }},
+    {"GET", "lags", false, [](service& s, const question&, http::responder&& out) { out.send(lags(s.plugins_)); }},
+    {"GET", "events", false, [](service& s, const question& q, http::responder&& out) { out.send(events(s.log_, q)); }},
+    {"GET", "trace/*", false, [](service& s, const question& q, http::responder&& out) { out.send(trace(s.log_, q)); }},
+    {"GET", "sagas/*", false,
+     [](service& s, const question& q, http::responder&& out) { out.send(saga(s.plugins_, q, s.others_)); }},
+    {"GET", "dlq", false,
+     [](service& s, const question& q, http::responder&& out) { out.send(dead_letters(s.plugins_, q, s.others_)); }},
+    {"GET", "dlq/*/*", true,
      [](service& s, const question& q, http::responder&& out) { out.send(dead_letter(s.plugins_, q)); }},
-    {"POST", "dlq/*/*/replay",
+    {"POST", "dlq/*/*/replay", true,
      [](service& s, const question& q, http::responder&& out) { replay_dead_letter(s.plugins_, q, std::move(out)); }},
-    {"POST", "dlq/*/*/discard",
+    {"POST", "dlq/*/*/discard", true,
      [](service& s, const question& q, http::responder&& out) { discard_dead_letter(s.plugins_, q, std::move(out)); }},
-    {"GET", "swap/*", [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.progress(q)); }},
-    {"POST", "swap/*", [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.begin(q)); }},
-    {"POST", "replay/*/*",
+    {"GET", "swap/*", true,
+     [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.progress(q)); }},
+    {"POST", "swap/*", true, [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.begin(q)); }},
+    {"GET", "quarantine", false,
+     [](service& s, const question&, http::responder&& out) { out.send(quarantine(s.model_, s.home_)); }},
+    {"POST", "quarantine/*/release", false,
+     [](service& s, const question& q, http::responder&& out) { out.send(release(s.model_, s.home_, q, s.restart_)); }},
+    {"GET", "topology", false,
+     [](service& s, const question&, http::responder&& out) { out.send(s.changes_.topology()); }},
+    {"POST", "plan", false, [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.plan(q)); }},
+    {"POST", "step/*/*", false,
+     [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.begin(q)); }},
+    {"GET", "step", false, [](service& s, const question&, http::responder&& out) { out.send(s.changes_.progress()); }},
+    {"POST", "replay/*/*", true,
      [](service& s, const question& q,
         http::responder&& out) { replay_topic(s.plugins_, s.bus_.id(), q, std::move(out)); }},
 }};
 
 operations::operations(const topology::topology& model, lifecycle::plugin_set& plugins, bus::bus& bus,
-                       observability::registry& metrics, observability::health& checks, const std::string& host)
-    : service_(std::make_unique<service>(model, plugins, bus, metrics, checks, host)) {}
+                       observability::registry& metrics, observability::health& checks, const std::string& host,
+                       apart* others, change_parts changed_by)
+    : service_(std::make_unique<service>(model, plugins, bus, metrics, checks, host, others, std::move(changed_by))) {}
 
 operations::~operations() = default;
 
 void operations::end_swaps() { service_->end_swaps(); }
+
+changes& operations::own_changes() noexcept { return service_->own_changes(); }
 
 bool operations::serves(std::string_view path) const noexcept {
   return path.starts_with("/health/") || path == "/metrics" || path == "/admin" || path.starts_with("/admin/");

@@ -1,9 +1,12 @@
 #include "admin/plugins.hpp"
 
+#include <unistd.h>
+
 #include "admin/event_json.hpp"
 #include "base/text.hpp"
 #include "http/problem.hpp"
 #include "runtime/instance.hpp"
+#include "supervisor/quarantine.hpp"
 
 namespace gantry::admin {
 namespace {
@@ -40,6 +43,7 @@ void append_row(std::string& out, const lifecycle::plugin_row& row, std::uint64_
   append_member(out, "generation", row.generation);
   append_member(out, "state", row.state);
   if (!row.error.empty()) append_member(out, "error", row.error);
+  if (row.swapping) out += ",\"swapping\":true";
   append_member(out, "store", row.store);
   append_member(out, "routes", row.routes);
   append_list(out, "consumes", row.consumes);
@@ -52,9 +56,39 @@ void append_row(std::string& out, const lifecycle::plugin_row& row, std::uint64_
   if (!row.counts.blocked.empty()) append_member(out, "blocked", row.counts.blocked);
 }
 
+// Of each plugin that runs apart: its process's row, or that there is none.
+std::string rows_of(apart& others) {
+  constexpr std::string_view head = "{\"plugins\":[", tail = "]}";
+  constexpr auto patience = std::chrono::milliseconds(1000);
+  std::string out;
+  for (const auto& plugin : others.plugins()) {
+    if (!out.empty()) out += ',';
+    const auto answer = others.ask(plugin, "GET", "/admin/plugins", patience);
+    const std::string_view body = answer ? std::string_view(answer->body) : std::string_view();
+    if (body.starts_with(head) && body.ends_with(tail) && body.size() > head.size() + tail.size()) {
+      out += body.substr(head.size(), body.size() - head.size() - tail.size());
+      continue;
+    }
+    out += '{';
+    append_member(out, "id", plugin);
+    append_member(out, "state", "down");
+    append_member(out, "isolation", "process");
+    append_member(out, "error",
+                  answer ? "its process answers " + std::to_string(answer->status)
+                         : "its process does not answer: " + answer.failure().text);
+    out += '}';
+  }
+  return out;
+}
+
 }  // namespace
 
-http::reply plugins(const lifecycle::plugin_set& set) {
+http::reply plugins(const lifecycle::plugin_set& set, bool isolated, apart* others, const topology::topology* model,
+                    const std::string& home) {
+  supervisor::quarantine confined;
+  if (model != nullptr)
+    if (auto known = supervisor::read_quarantine(supervisor::quarantine_path(*model->state, home)))
+      confined = std::move(*known);
   std::string out = "{\"plugins\":[";
   bool first = true;
   const auto lags = set.measure_lags();
@@ -63,8 +97,16 @@ http::reply plugins(const lifecycle::plugin_set& set) {
     first = false;
     const auto lag = lags.find(row.id);
     append_row(out, row, lag == lags.end() ? 0 : lag->second);
+    append_member(out, "isolation", isolated ? "process" : "none");
+    if (const auto* const why = confined.find(row.id)) append_member(out, "quarantined", why->why);
+    append_member(out, "pid", static_cast<std::uint64_t>(getpid()));
     if (const auto running = set.find(row.id)) append_counts(out, running->counts);
     out += '}';
+  }
+  if (others != nullptr) {
+    const auto rows = rows_of(*others);
+    if (!first && !rows.empty()) out += ',';
+    out += rows;
   }
   return json_reply(out + "]}");
 }

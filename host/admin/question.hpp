@@ -12,6 +12,7 @@ namespace gantry::admin {
 struct question {
   std::vector<std::string> names;  // what stands for the variable parts of the path, in order
   std::vector<std::pair<std::string, std::string>> query;
+  std::string body{};
 
   // The first value of this name, or empty.
   std::string_view asked(std::string_view name) const noexcept {

@@ -3,12 +3,15 @@
 #include <optional>
 
 #include "admin/event_json.hpp"
+#include "base/uri.hpp"
 #include "http/problem.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/text.hpp"
 
 namespace gantry::admin {
 namespace {
+
+constexpr auto patience = std::chrono::milliseconds(5000);
 
 void keep(void* sink, gantry_str json) { *static_cast<std::string*>(sink) = runtime::view(json); }
 
@@ -44,12 +47,20 @@ std::optional<http::reply> describe(const runtime::instance& owner, const std::s
 
 }  // namespace
 
-http::reply saga(const lifecycle::plugin_set& set, const question& what) {
+http::reply saga(const lifecycle::plugin_set& set, const question& what, apart* others) {
   for (const auto& row : set.rows()) {
     if (!what.asked("plugin").empty() && what.asked("plugin") != row.id) continue;
     const auto running = set.find(row.id);
     if (!running) continue;
     if (auto found = describe(*running, what.names[0])) return std::move(*found);
+  }
+  if (others != nullptr) {
+    for (const auto& plugin : others->plugins()) {
+      if (!what.asked("plugin").empty() && what.asked("plugin") != plugin) continue;
+      auto found = others->ask(plugin, "GET", "/admin/sagas/" + percent_encode(what.names[0]), patience);
+      if (!found) return http::problem(503, plugin + ": " + found.failure().text);
+      if (found->status != 404) return std::move(*found);
+    }
   }
   return http::problem(404, "no plugin of this host has a saga with the key " + what.names[0]);
 }

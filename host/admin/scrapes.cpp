@@ -15,10 +15,11 @@ constexpr std::size_t waiting_at_most = 64;
 }  // namespace
 
 scrapes::scrapes(const observability::registry& metrics, std::function<void()> measure,
-                 std::chrono::milliseconds at_most)
+                 std::chrono::milliseconds at_most, std::function<void(std::string&)> complete)
     : metrics_(metrics),
       measure_(std::move(measure)),
       at_most_(at_most),
+      complete_(std::move(complete)),
       measurer_(1, stopping_),
       scraper_(waiting_at_most, stopping_) {}
 
@@ -48,7 +49,9 @@ void scrapes::scrape(http::responder&& out) {
       measured_.wait_for(lock, at_most_, [this] { return !measuring_ || stopping_; });
     }
   }
-  out.send({200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()});
+  auto text = metrics_.exposition();
+  if (complete_) complete_(text);
+  out.send({200, {{"content-type", std::string(observability::exposition_type)}}, std::move(text)});
 }
 
 void scrapes::measure() {

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <string>
 
 #include "admin/worker.hpp"
 #include "http/endpoint.hpp"
@@ -18,8 +19,9 @@ namespace gantry::admin {
 class scrapes {
  public:
   // `measure` brings up to date what is not counted as it happens; it may wait. A scrape waits for it at most
-  // `at_most`.
-  scrapes(const observability::registry& metrics, std::function<void()> measure, std::chrono::milliseconds at_most);
+  // `at_most`. `complete` puts into the exposition what other processes have to add; it may wait as well.
+  scrapes(const observability::registry& metrics, std::function<void()> measure, std::chrono::milliseconds at_most,
+          std::function<void(std::string&)> complete = {});
   // Answers what waits with 503. Waits for a measurement that is under way.
   ~scrapes();
   scrapes(const scrapes&) = delete;
@@ -35,6 +37,7 @@ class scrapes {
   const observability::registry& metrics_;
   const std::function<void()> measure_;
   const std::chrono::milliseconds at_most_;
+  const std::function<void(std::string&)> complete_;
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::condition_variable measured_;

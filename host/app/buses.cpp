@@ -9,6 +9,7 @@
 #include "bus/socket/socket_bus.hpp"
 #include "lifecycle/plugin_set.hpp"
 #include "observability/log.hpp"
+#include "topology/isolation.hpp"
 
 namespace gantry::app {
 namespace {
@@ -67,7 +68,9 @@ bus::kafka_bus_options kafka_options(const topology::topology& model, const std:
   if (model.bus.replication.given) o.replication = static_cast<int>(*model.bus.replication);
   o.min_insync = static_cast<int>(*model.bus.min_insync);
   for (const auto& [name, text] : model.bus.properties) o.properties.emplace(name, *text);
-  o.member = *model.name + "." + host;
+  // By the name in the topology file: a plugin that moves into a process of its own, or back, keeps its place in its
+  // group.
+  o.member = *model.name + "." + topology::split_process(host).host;
   o.on_log = [](int level, std::string_view text) {
     constexpr int syslog_error = 3;
     if (level <= syslog_error) observability::log_warn("The Kafka client reports trouble.", {{"text", text}});
@@ -117,8 +120,10 @@ result<opened_bus> open_bus(const topology::topology& model, const std::string& 
                      : connect_to_owner(model, host, owner, waiting);
   if (!made) return made.failure();
   out.events = std::move(*made);
-  const bool others = std::ranges::any_of(
-      model.hosts, [&](const auto& entry) { return entry.first != host && runs_something(model, entry.first); });
+  // With an owner, a plugin may move to a host that runs nothing yet.
+  const bool others = std::ranges::any_of(model.hosts, [&](const auto& entry) {
+    return entry.first != host && (!owner.empty() || runs_something(model, entry.first));
+  });
   if (kafka || !ours || !others) return out;
   auto serving = share(model, *out.events);
   if (!serving) return error{serving.failure().code, "bus.socket: " + serving.failure().text};

@@ -1,6 +1,7 @@
 #include "app/callers.hpp"
 
 #include "topology/address.hpp"
+#include "topology/isolation.hpp"
 
 namespace gantry::app {
 
@@ -9,7 +10,8 @@ known_callers::known_callers(const topology::topology& model, const std::string&
   proof_needed_ = tls.given && !tls.ca->empty();
   for (const auto& [plugin, settings] : model.plugins) {
     for (const auto& host : settings.hosts) {
-      if (*host == here) continue;
+      // Processes of one host show each other a key, and come in elsewhere.
+      if (topology::split_process(*host).host == topology::split_process(here).host) continue;
       auto& names = names_[plugin];
       names.insert(*host);
       // A certificate is for the address that others use, so this is the name it shows.

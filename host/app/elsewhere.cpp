@@ -4,13 +4,17 @@
 
 namespace gantry::app {
 
-call::placement placed_elsewhere(const topology::topology& model, const std::string& here) {
+call::placement placed_elsewhere(const topology::topology& model, const std::string& here, const host_family& family) {
   call::placement out;
   for (const auto& [plugin, settings] : model.plugins) {
     for (const auto& name : settings.hosts) {
       if (*name == here) continue;
       const auto& host = model.hosts.at(*name);
-      out[plugin].push_back({*name, *host.advertise, host.tls.given, {}});
+      if (const auto inner = family.inner.find(*name); inner != family.inner.end()) {
+        out[plugin].push_back({*name, inner->second, false, {}, family.key});
+      } else {
+        out[plugin].push_back({*name, *host.advertise, host.tls.given, {}, {}});
+      }
     }
   }
   return out;

@@ -1,24 +1,32 @@
 #include "app/host_process.hpp"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
+#include "admin/access.hpp"
 #include "admin/operations.hpp"
 #include "app/buses.hpp"
 #include "app/callers.hpp"
 #include "app/elsewhere.hpp"
+#include "app/isolated_plugin.hpp"
+#include "app/process_metrics.hpp"
+#include "app/process_state.hpp"
 #include "app/stores.hpp"
 #include "http/endpoint.hpp"
 #include "http/problem.hpp"
+#include "lifecycle/loading.hpp"
 #include "observability/health.hpp"
 #include "observability/log.hpp"
 #include "observability/metrics.hpp"
+#include "supervisor/quarantine.hpp"
 #include "topology/address.hpp"
 
 namespace gantry::app {
@@ -64,14 +72,15 @@ class http_sink final : public runtime::reply_sink {
 class local_host final : public host_process {
  public:
   local_host(const topology::topology& model, host_options options)
-      : model_(model),
-        options_(std::move(options)),
+      : options_(std::move(options)),
+        process_(topology::split_process(options_.host)),
+        model_(topology::expand_isolation(model, process_.host, options_.family.inner)),
         lanes_(workers(options_.lane_workers, 3), "lane"),
         requests_(workers(options_.request_workers, 2), static_cast<std::size_t>(*model_.limits.requests), "request"),
         jobs_(job_threads, 65'536, "job"),
         callbacks_(callback_threads, 1024, "callback"),
         router_(requests_, callbacks_, system_clock(), model_.limits.deadline->count()),
-        watch_(system_clock(), [this](runtime::work_kind kind) { replace_worker(kind); }) {}
+        watch_(system_clock(), *box_, [this](runtime::work_kind kind) { replace_worker(kind); }) {}
 
   ~local_host() override { drain_and_stop(std::chrono::seconds(30)); }
 
@@ -80,6 +89,7 @@ class local_host final : public host_process {
     if (auto done = check_isolation(); !done) return done;
     // First, so that others learn why the host is not ready yet, and a port that is taken is found before any file is
     // open.
+    watch_process(metrics_, own_series_, process_.plugin);
     checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
     checks_.add(observability::health_kind::ready, "start", [this] { return start_health(); });
     if (options_.serve_http)
@@ -91,22 +101,32 @@ class local_host final : public host_process {
     shared_bus_ = std::move(opened->shared);
     goes_on("its plugins are starting");
     if (auto done = open_elsewhere(); !done) return done;
+    if (auto done = open_isolated(); !done) return done;
     lifecycle::host_parts parts;
     parts.model = &model_;
     parts.host_name = options_.host;
+    parts.home = process_.host;
     parts.events = bus_.get();
     parts.lanes = &lanes_;
     parts.jobs = &jobs_;
     parts.router = &router_;
     parts.watch = &watch_;
+    parts.deadly = &options_.deadly;
+    parts.swapped = [this](const std::string& plugin) { end_quarantine(plugin); };
     parts.metrics = &metrics_;
     parts.checks = &checks_;
     parts.time = &system_clock();
-    parts.open_store = [this](const std::string& plugin) { return open_store(model_, plugin); };
+    parts.open_store = [](const topology::topology& model, const std::string& plugin) {
+      return open_store(model, plugin);
+    };
+    if (!isolated_.empty()) parts.add_apart = [this](runtime::route_table& table) { add_isolated(table); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
     checks_.add(observability::health_kind::ready, "bus", [this] { return bus_->health(); });
-    admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_, options_.host);
+    admin_ = std::make_unique<admin::operations>(model_, *plugins_, *bus_, metrics_, checks_, options_.host,
+                                                 isolated_.empty() ? nullptr : &others_, what_changes());
+    watch_quarantine();
     if (auto done = plugins_->start(); !done) return done;
+    for (auto& one : isolated_) watch_isolated(*one);
     ticker_ = std::thread([this] { tick(); });
     checks_.remove(observability::health_kind::ready, "start");
     // Only now: who asks before would see half a host.
@@ -120,6 +140,7 @@ class local_host final : public host_process {
   lifecycle::plugin_set& plugins() override { return *plugins_; }
   runtime::dispatcher& router() override { return router_; }
   bus::bus& events() override { return *bus_; }
+  admin::changes& changes() override { return admin_->own_changes(); }
 
   bool drain_and_stop(std::chrono::milliseconds at_most) override {
     if (stopped_) return !stuck_;
@@ -134,6 +155,8 @@ class local_host final : public host_process {
       all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left));
     }
     if (all) end_exchanges(until);  // whose answers came meanwhile
+    if (all) end_isolated(until);
+    for (auto& one : isolated_) one->stop();
     if (!all) {
       stuck_ = true;
       return false;
@@ -146,6 +169,7 @@ class local_host final : public host_process {
     if (ticker_.joinable()) ticker_.join();
     if (endpoint_) endpoint_->stop();
     if (admin_endpoint_) admin_endpoint_->stop();
+    if (inner_endpoint_) inner_endpoint_->stop();
     // The operations and the endpoints' series look at them.
     metrics_.remove_owner(own_series_);
     admin_.reset();
@@ -178,6 +202,15 @@ class local_host final : public host_process {
     endpoint_->hang_up();
   }
 
+  // Last of what works here, for requests of this process may have called them, and before the bus goes, which they
+  // still write to. What overruns is the supervisor's to end.
+  void end_isolated(std::chrono::steady_clock::time_point until) {
+    for (auto& one : isolated_) one->end();
+    const auto there = [](const auto& one) { return !one->has_ended(); };
+    while (std::ranges::any_of(isolated_, there) && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+
   static std::size_t workers(std::size_t asked, std::size_t beside) {
     if (asked != 0) return asked;
     // Lanes sleep in fsync: more of them than processors keep the processors busy.
@@ -190,6 +223,7 @@ class local_host final : public host_process {
         return error{errc::invalid,
                      "the topology has " + std::to_string(model_.hosts.size()) + " hosts: say which one with --host"};
       options_.host = model_.hosts.begin()->first;
+      process_.host = options_.host;
     }
     if (model_.hosts.contains(options_.host)) {
       callers_.emplace(model_, options_.host);
@@ -200,13 +234,71 @@ class local_host final : public host_process {
     return error{errc::not_found, "host " + options_.host + " is not in the topology; it has " + known};
   }
 
+  // A plugin that is to run apart never runs here instead.
   result<void> check_isolation() const {
-    for (const auto& [id, plugin] : model_.plugins)
-      if (*plugin.isolation == topology::isolation_mode::process)
-        return error{
-            errc::unsupported,
-            "plugins." + id + ".isolation is process, which this build of gantry does not have: expected none"};
+    for (const auto& plugin : topology::isolated_on(model_, options_.host, {}))
+      if (!is_isolated())
+        return error{errc::unsupported, "plugins." + plugin + ".isolation is process, which `gantry run` has to look " +
+                                            "after: run it without --no-supervisor"};
     return {};
+  }
+
+  // Whether this process runs one isolated plugin and nothing else.
+  bool is_isolated() const noexcept { return !process_.plugin.empty(); }
+
+  // The plugins of this host that run in other processes; there are none in those.
+  result<void> open_isolated() {
+    if (is_isolated()) return {};
+    auto made = isolated_plugins_of(model_, process_.host, options_.family, metrics_, system_clock());
+    if (!made) return made.failure();
+    isolated_ = std::move(*made);
+    return {};
+  }
+
+  void add_isolated(runtime::route_table& table) const {
+    for (const auto& one : isolated_)
+      if (auto done = table.add(one, one->routes()); !done)
+        observability::log_error("Routes could not be added.", {{"plugin", one->id()}, {"error", done.failure().text}});
+  }
+
+  void watch_isolated(isolated_plugin& one) {
+    // Who is there in quarantine may die again: the host does what it can without.
+    const bool vital = confined_.now().find(one.id()) == nullptr;
+    checks_.add(
+        observability::health_kind::ready, one.id(), [&one] { return one.health(); }, vital);
+    one.watch([this] { plugins_->publish_routes(); });
+  }
+
+  // Its code is another one now.
+  void end_quarantine(const std::string& plugin) {
+    const auto done = supervisor::change_quarantine(supervisor::quarantine_path(*model_.state, process_.host),
+                                                    [&](supervisor::quarantine& all) { return all.release(plugin); });
+    if (!done)
+      observability::log_error("A quarantine could not be ended.",
+                               {{"plugin", plugin}, {"error", done.failure().text}});
+  }
+
+  void watch_quarantine() {
+    if (is_isolated()) return;
+    // Who comes to be there is there from this process's start on.
+    if (!confined_.now().plugins.empty()) {
+      checks_.add(
+          observability::health_kind::ready, "quarantine",
+          [this]() -> result<void> {
+            std::string names;
+            for (const auto& p : confined_.now().plugins) names += (names.empty() ? "" : ", ") + p.plugin;
+            if (names.empty()) return {};
+            return error{errc::unavailable, "run apart because the host died in their code: " + names};
+          },
+          false);
+    }
+    for (const auto& [id, plugin] : model_.plugins) {
+      const auto done = metrics_.watch(
+          observability::metric_type::gauge, "gantry_quarantined",
+          "1: the plugin runs apart because the host died in its code.", {{"plugin", id}},
+          [this, plugin = id] { return confined_.now().find(plugin) != nullptr ? 1.0 : 0.0; }, own_series_);
+      if (!done) observability::log_warn("A metric could not be added.", {{"error", done.failure().text}});
+    }
   }
 
   // Says why the host is not ready yet. False: it was asked to end.
@@ -223,17 +315,37 @@ class local_host final : public host_process {
 
   // Calls to plugins that other hosts run.
   result<void> open_elsewhere() {
-    const auto where = placed_elsewhere(model_, options_.host);
-    if (where.empty()) return {};
     const auto callers = workers(options_.request_workers, 2) + job_threads + callback_threads +
                          model_.plugins.size() * runtime::request_pool::reserved_workers;
     elsewhere_ = call::make_remote_calls(remote_options_of(model_, options_.host, callers), system_clock());
+    if (auto done = place(model_); !done) return done;
+    router_.elsewhere(*elsewhere_);
+    return {};
+  }
+
+  // Calls to plugins go where this topology says that they run.
+  result<void> place(const topology::topology& model) {
+    const auto where = placed_elsewhere(model, options_.host, options_.family);
     if (auto done = elsewhere_->place(where); !done)
       return error{done.failure().code, "calls to other hosts: " + done.failure().text};
-    router_.elsewhere(*elsewhere_);
     for (const auto& [plugin, hosts] : where)
-      for (const auto& host : hosts) watch_host(plugin, host.name);
+      for (const auto& host : hosts)
+        if (watched_hosts_.emplace(plugin, host.name).second) watch_host(plugin, host.name);
     return {};
+  }
+
+  admin::change_parts what_changes() {
+    admin::change_parts out;
+    out.home = process_.host;
+    out.file = options_.topology_file;
+    out.text = options_.topology_text;
+    for (const auto& one : isolated_) out.apart.insert(one->id());
+    out.as_process = [this](const topology::topology& model) {
+      return topology::expand_isolation(model, process_.host, options_.family.inner);
+    };
+    out.place = [this](const topology::topology& model) { return place(model); };
+    out.restart = options_.restart;
+    return out;
   }
 
   void watch_host(const std::string& plugin, const std::string& host) {
@@ -258,6 +370,7 @@ class local_host final : public host_process {
   }
 
   result<void> open_endpoints() {
+    if (auto done = open_inner(); !done || is_isolated()) return done;
     const auto& settings = model_.hosts.at(options_.host);
     const bool apart = settings.admin.address.given;
     auto at = split_address(*settings.http);
@@ -293,9 +406,46 @@ class local_host final : public host_process {
     return {};
   }
 
+  // Where the processes of this host reach each other. That of an isolated plugin has no other endpoint.
+  result<void> open_inner() {
+    const auto at = options_.family.inner.find(options_.host);
+    if (at == options_.family.inner.end()) return {};
+    auto opened = open_endpoint(
+        at->second, true,
+        [this](http::request&& in, http::responder&& out) { serve_inner(std::move(in), std::move(out)); }, true);
+    if (!opened) return opened.failure();
+    if (!is_isolated()) {
+      inner_endpoint_ = std::move(*opened);
+      return {};
+    }
+    endpoint_ = std::move(*opened);
+    address_ = at->second;
+    return {};
+  }
+
+  // What other processes of this host ask. Nobody else knows the key.
+  void serve_inner(http::request&& in, http::responder&& out) {
+    if (!admin::same_text(http::find_header(in.headers, "gantry-inner-key"), options_.family.key)) {
+      out.send(http::problem(403, "this address is for the processes of host " + process_.host + " alone"));
+    } else if (in.target == "/inner/end") {
+      out.send({204, {}, {}});
+      if (options_.end) options_.end();
+    } else if (is_early(in, out)) {
+      return;
+    } else if (in.target == "/inner/state") {
+      out.send({200, {{"content-type", "text/plain"}}, to_text(state_of_process(*plugins_, *bus_))});
+    } else if (is_isolated() && admin_->serves(in.target)) {
+      admin_->answer(std::move(in), std::move(out));
+    } else {
+      const std::string caller(http::find_header(in.headers, "gantry-caller"));
+      const bool is_call = !caller.empty() || !http::find_header(in.headers, "gantry-call").empty();
+      submit(std::move(in), std::move(out), is_call, caller);
+    }
+  }
+
   // `plain`: without TLS in any case. Operations at an address of this machine alone need no certificate.
-  result<std::unique_ptr<http::endpoint>> open_endpoint(const std::string& address, bool plain,
-                                                        http::handler serve) const {
+  result<std::unique_ptr<http::endpoint>> open_endpoint(const std::string& address, bool plain, http::handler serve,
+                                                        bool inner = false) const {
     auto at = split_address(address);
     if (!at) return at.failure();
     http::endpoint_options o;
@@ -303,6 +453,9 @@ class local_host final : public host_process {
     o.port = at->second;
     o.max_body = *model_.limits.body;
     o.max_headers = *model_.limits.headers;
+    o.reserved = inner;
+    // What the host's own process adds.
+    if (inner) o.max_headers += 4 * 1024;
     const auto& settings = model_.hosts.at(options_.host);
     if (settings.tls.given && !plain) o.tls = tls_of(settings.tls);
     return http::open_endpoint(o, std::move(serve));
@@ -357,6 +510,7 @@ class local_host final : public host_process {
     } else {
       auto answer = http::problem(503, "the host is starting");
       answer.headers.push_back({"retry-after", "1"});
+      answer.headers.push_back({"gantry-starting", "1"});
       out.send(std::move(answer));
     }
     return true;
@@ -364,10 +518,14 @@ class local_host final : public host_process {
 
   // To the plugin that has the route.
   void pass_on(http::request&& in, http::responder&& out) {
-    runtime::inbound request;
     const auto from = callers_->of(http::find_header(in.headers, "gantry-caller"), in.peer);
-    request.is_call = from.is_call;
-    request.caller = from.caller;
+    submit(std::move(in), std::move(out), from.is_call, std::string(from.caller));
+  }
+
+  void submit(http::request&& in, http::responder&& out, bool is_call, std::string caller) {
+    runtime::inbound request;
+    request.is_call = is_call;
+    request.caller = std::move(caller);
     request.method = std::move(in.method);
     request.path = std::move(in.target);
     request.query = std::move(in.query);
@@ -375,7 +533,8 @@ class local_host final : public host_process {
     request.headers.reserve(in.headers.size());
     for (auto& h : in.headers) {
       // Who calls is said by gantry_request's caller, where it is proven: what anybody can write is not handed on.
-      if (h.name != "gantry-caller") request.headers.emplace_back(std::move(h.name), std::move(h.value));
+      if (h.name != "gantry-caller" && h.name != "gantry-call" && h.name != "gantry-inner-key")
+        request.headers.emplace_back(std::move(h.name), std::move(h.value));
     }
     router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
   }
@@ -393,6 +552,9 @@ class local_host final : public host_process {
       case runtime::work_kind::job:
         jobs_.grow();
         break;
+      case runtime::work_kind::none:
+      case runtime::work_kind::other:
+        break;
     }
   }
 
@@ -403,19 +565,28 @@ class local_host final : public host_process {
       lock.unlock();
       plugins_->tick();
       watch_.tick();
-      if (elsewhere_ && ++ticks % ticks_a_second == 0) elsewhere_->close_idle();
+      if (++ticks % ticks_a_second == 0) {
+        if (elsewhere_) elsewhere_->close_idle();
+        for (const auto& one : isolated_) one->close_idle();
+      }
       lock.lock();
     }
   }
 
-  const topology::topology model_;
   host_options options_;
+  topology::process_name process_;
+  const topology::topology model_;
+  supervisor::quarantine_view confined_{supervisor::quarantine_path(*model_.state, process_.host)};
+  // Outlives all threads.
+  const std::unique_ptr<blackbox::box> own_box_ = options_.box == nullptr ? blackbox::box::in_memory() : nullptr;
+  blackbox::box* const box_ = options_.box == nullptr ? own_box_.get() : options_.box;
   observability::registry metrics_;
   observability::health checks_;
   observability::owner_id own_series_ = metrics_.new_owner();  // that ask what stops with the host
   std::unique_ptr<bus::bus> bus_;
-  std::unique_ptr<bus::bus_server> shared_bus_;    // null: no other host uses our journal
-  std::unique_ptr<call::remote_calls> elsewhere_;  // null: every plugin runs here
+  std::unique_ptr<bus::bus_server> shared_bus_;  // null: no other host uses our journal
+  std::unique_ptr<call::remote_calls> elsewhere_;
+  std::set<std::pair<std::string, std::string>> watched_hosts_;  // of plugins elsewhere; by whoever changes the host
   std::optional<known_callers> callers_;
   runtime::worker_pool lanes_;
   runtime::request_pool requests_;
@@ -423,9 +594,12 @@ class local_host final : public host_process {
   runtime::request_pool callbacks_;
   runtime::dispatcher router_;
   runtime::work_watch watch_;
+  std::vector<std::shared_ptr<isolated_plugin>> isolated_;
+  isolated_operations others_{isolated_};
   std::unique_ptr<lifecycle::plugin_set> plugins_;
   std::unique_ptr<admin::operations> admin_;
   std::unique_ptr<http::endpoint> endpoint_;
+  std::unique_ptr<http::endpoint> inner_endpoint_;  // null: this host is one process, or endpoint_ is the inner one
   std::unique_ptr<http::endpoint> admin_endpoint_;  // null: endpoint_ answers operations
   std::string address_;
   std::atomic<bool> open_{false};  // everything is in place

@@ -1,6 +1,7 @@
 #include "app/stores.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "observability/log.hpp"
 #include "store/postgres/postgres_store.hpp"
@@ -16,6 +17,11 @@ result<std::unique_ptr<store::store>> open_store(const topology::topology& model
     store::postgres_options o;
     o.url = *settings.url;
     o.schema = topology::for_plugin(*settings.schema, plugin);
+    if (settings.read_url.given) o.read_url = *settings.read_url;
+    o.read_max_lag = std::chrono::duration_cast<std::chrono::milliseconds>(*settings.read_max_lag);
+    o.tell = [plugin](std::string_view text) {
+      observability::log_warn("A replica has gone, or come back.", {{"plugin", plugin}, {"reason", text}});
+    };
     o.readers = std::max<std::size_t>(static_cast<std::size_t>(*settings.pool), 2) - 1;
     o.promise = promise;
     o.warn = [plugin](std::string_view text) {

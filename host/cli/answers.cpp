@@ -106,6 +106,17 @@ result<std::vector<traced_event>> read_trace(std::string_view body) {
   return out;
 }
 
+result<std::vector<plugin_state>> read_plugins(std::string_view body) {
+  std::vector<plugin_state> out;
+  auto whole = read(body, "plugins", [&](const json::object& e) {
+    out.push_back({text(e, "id"), text(e, "version"), text(e, "state"), text(e, "error"), text(e, "blocked"),
+                   text(e, "quarantined"), count(e, "generation"), text(e, "isolation") == "process",
+                   flag(e, "swapping")});
+  });
+  if (!whole) return whole.failure();
+  return out;
+}
+
 result<parked_page> read_parked(std::string_view body) {
   parked_page page;
   auto whole = read(body, "items", [&](const json::object& e) {
@@ -124,6 +135,15 @@ result<parked_page> read_parked(std::string_view body) {
   if (!whole) return whole.failure();
   page.truncated = flag(*whole, "truncated");
   return page;
+}
+
+result<std::vector<quarantined_plugin>> read_quarantined(std::string_view body) {
+  std::vector<quarantined_plugin> out;
+  auto whole = read(body, "plugins", [&](const json::object& p) {
+    out.push_back({text(p, "plugin"), text(p, "why"), text(p, "since"), count(p, "generation")});
+  });
+  if (!whole) return whole.failure();
+  return out;
 }
 
 std::string merged_parked(const std::vector<std::string>& answers) {
@@ -200,6 +220,18 @@ std::uint64_t read_count(std::string_view body, std::string_view member) {
   json::error_code fault;
   const auto whole = json::parse(json::string_view(body.data(), body.size()), fault);
   return fault || !whole.is_object() ? 0 : count(whole.get_object(), member);
+}
+
+std::string read_text(std::string_view body, std::string_view member) {
+  json::error_code fault;
+  const auto whole = json::parse(json::string_view(body.data(), body.size()), fault);
+  return fault || !whole.is_object() ? std::string() : text(whole.get_object(), member);
+}
+
+bool read_flag(std::string_view body, std::string_view member) {
+  json::error_code fault;
+  const auto whole = json::parse(json::string_view(body.data(), body.size()), fault);
+  return !fault && whole.is_object() && flag(whole.get_object(), member);
 }
 
 std::string indented(std::string_view body) {

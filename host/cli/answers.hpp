@@ -31,6 +31,15 @@ struct traced_event {
 };
 result<std::vector<traced_event>> read_trace(std::string_view json);
 
+// A plugin as its host sees it.
+struct plugin_state {
+  std::string id, version, state, error, blocked, quarantined;
+  std::uint64_t generation = 0;
+  bool isolated = false;
+  bool swapping = false;
+};
+result<std::vector<plugin_state>> read_plugins(std::string_view json);
+
 struct parked_item {
   std::string plugin, id, what, subject, key, error, since;  // subject: topic and type, or the kind of job
   std::uint64_t attempts = 0;
@@ -42,6 +51,12 @@ struct parked_page {
 result<parked_page> read_parked(std::string_view json);
 // The answers of several hosts as one of the same form; what is no such answer is left out.
 std::string merged_parked(const std::vector<std::string>& answers);
+
+struct quarantined_plugin {
+  std::string plugin, why, since;
+  std::uint64_t generation = 0;
+};
+result<std::vector<quarantined_plugin>> read_quarantined(std::string_view json);
 
 struct replayed_partition {
   std::uint64_t partition = 0, next = 0, end = 0;
@@ -65,6 +80,9 @@ struct swap_answer {
 result<swap_answer> read_swap(std::string_view body);
 
 std::uint64_t read_count(std::string_view json, std::string_view member);
+// Likewise a text, or empty; a truth, or false.
+std::string read_text(std::string_view json, std::string_view member);
+bool read_flag(std::string_view json, std::string_view member);
 
 // Indented, for people. Text that is not JSON comes back as it is.
 std::string indented(std::string_view json);

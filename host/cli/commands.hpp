@@ -13,6 +13,10 @@ struct run_arguments {
   bool json = false;
   bool text = false;  // log lines for a person, also when stderr is no terminal
   long drain_timeout_ms = 30'000;
+  bool watch = false;              // rebuilt plugins, and the topology when it changes, are taken as they come
+  bool supervised = true;          // a parent process that survives starts it again
+  std::vector<std::string> inner;  // of a process among those of one host: where each of them is, NAME=HOST:PORT
+  std::string control_group;       // of an isolated plugin's process; empty: it bounds itself, if at all
 };
 // Runs a host, or each of several in a process of its own, until SIGTERM or SIGINT; drains.
 int run(const run_arguments& arguments);
@@ -50,6 +54,10 @@ int dlq_act(const remote_arguments& remote, const std::string& plugin, const std
 int replay(const remote_arguments& remote, const std::string& plugin, const std::string& topic, const std::string& from,
            bool accept_gap);
 
+int quarantine_list(const remote_arguments& remote);
+// Ends a plugin's quarantine on each host that runs it. `now`: the host starts anew for it.
+int quarantine_release(const remote_arguments& remote, const std::string& plugin, bool now);
+
 struct swap_arguments {
   std::string plugin;
   std::string file;  // empty: the topology's library as it is now
@@ -60,6 +68,26 @@ struct swap_arguments {
 // Replaces a running plugin on each host that runs it, one after the other; stops at the first that does not go
 // through.
 int swap(const remote_arguments& remote, const swap_arguments& arguments);
+
+struct top_arguments {
+  bool once = false;
+  long interval_ms = 1'000;
+};
+// What the hosts and their plugins do, anew every interval until q; or once.
+int top(const remote_arguments& remote, const top_arguments& arguments);
+
+struct plan_arguments {
+  std::string topology = "config/topology.yaml";  // the new one
+  std::string token;
+  std::string plan;        // apply: only this one, by its hash; empty: whatever it is
+  bool force = false;      // also what breaks something
+  long probation_ms = -1;  // of swaps; negative: the topology's
+  bool json = false;
+};
+// What the running hosts would have to do to be what the topology says. 0: nothing, 2: something, 1: it can't be.
+int plan(const plan_arguments& with);
+// Does it, and takes back what was done when a step fails.
+int apply(const plan_arguments& with);
 
 // Needs both topologies' stores, and no running host.
 struct store_copy_arguments {

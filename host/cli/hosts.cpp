@@ -1,13 +1,18 @@
 #include "cli/hosts.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
 
+#include "cli/processes.hpp"
 #include "observability/log.hpp"
 #include "supervisor/supervisor.hpp"
 
@@ -16,17 +21,25 @@ namespace {
 
 constexpr auto beyond_draining = std::chrono::seconds(10);
 
-std::string program_path() {
-  std::error_code failed;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return failed ? "gantry" : path.string();
-}
-
 void print(std::string_view lines) {
   while (!lines.empty()) {
     const auto put = write(STDERR_FILENO, lines.data(), lines.size());
     if (put <= 0) return;
     lines.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+// Of what this process has run so far it will need little again: the pages of its code come back from the files that
+// they are of, when they are asked for.
+void give_code_back() {
+  std::ifstream in("/proc/self/maps");
+  for (std::string line; std::getline(in, line);) {
+    char* end = nullptr;
+    const auto first = std::strtoull(line.c_str(), &end, 16);
+    if (*end != '-') continue;
+    const auto last = std::strtoull(end + 1, &end, 16);
+    if (std::string_view(end).starts_with(" r-xp ") && line.find(" /") != std::string::npos)
+      madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
   }
 }
 
@@ -45,37 +58,21 @@ std::vector<std::string> local_hosts(const topology::topology& model, const std:
   return out;
 }
 
-std::vector<std::string> command_of(const run_arguments& arguments, const std::string& program, const std::string& host,
-                                    bool terminal) {
-  std::vector<std::string> out = {
-      program, "run",         "--topology",        arguments.topology,   "--host",
-      host,    "--log-level", arguments.log_level, "--drain-timeout-ms", std::to_string(arguments.drain_timeout_ms)};
-  if (arguments.json) out.emplace_back("--json");
-  // It writes into a pipe; whether a person reads is known here.
-  if (arguments.text || (terminal && !arguments.json)) out.emplace_back("--text");
-  return out;
-}
-
-int run_all(const run_arguments& arguments, const topology::topology& model, const std::vector<std::string>& hosts) {
-  const auto program = program_path();
+int run_all(const run_arguments& arguments, std::vector<supervisor::member> members, deaths& what_follows) {
   supervisor::family all;
   all.patience = std::chrono::milliseconds(arguments.drain_timeout_ms) + beyond_draining;
   all.out = print;
-  for (const auto& name : hosts) {
-    supervisor::member one;
-    one.name = name;
-    one.arguments = command_of(arguments, program, name, isatty(STDERR_FILENO) == 1);
-    const auto& restart = model.hosts.at(name).restart;
-    one.limits.max_restarts = *restart.max_restarts;
-    one.limits.window_us = restart.window->count();
-    one.ends_last = name == *model.bus.owner;
-    one.waits_for_signals = true;
-    all.members.push_back(std::move(one));
-  }
-  const bool good = supervisor::run(all);
-  if (good) observability::log_info("All hosts have stopped.");
+  const bool several = members.size() > 1;
+  all.members = std::move(members);
+  all.after = [&](const supervisor::member& which, pid_t pid, const supervisor::exit_report& how) {
+    return what_follows.after(which, pid, how);
+  };
+  all.started = give_code_back;
+  give_key();
+  const auto end = supervisor::run(all);
+  if (end.good && several) observability::log_info("All hosts have stopped.");
   observability::close_log();
-  return good ? 0 : 1;
+  return end.code;
 }
 
 }  // namespace gantry::cli

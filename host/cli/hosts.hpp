@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/deaths.hpp"
+#include "supervisor/supervisor.hpp"
 #include "topology/topology.hpp"
 
 namespace gantry::cli {
@@ -17,11 +19,7 @@ std::string machine_name();
 // owner of a local bus first.
 std::vector<std::string> local_hosts(const topology::topology& model, const std::string& machine);
 
-// The command line of one host's process.
-std::vector<std::string> command_of(const run_arguments& arguments, const std::string& program, const std::string& host,
-                                    bool terminal);
-
-// Runs each in a process of its own until SIGTERM or SIGINT. The log is open. 0: all have drained.
-int run_all(const run_arguments& arguments, const topology::topology& model, const std::vector<std::string>& hosts);
+// Runs the processes of these hosts until SIGTERM or SIGINT, and starts again what dies. 0: all have drained.
+int run_all(const run_arguments& arguments, std::vector<supervisor::member> members, deaths& what_follows);
 
 }  // namespace gantry::cli

@@ -46,6 +46,7 @@ result<http_answer> ask(const http_question& what) {
   request.method = what.method;
   request.target = what.target;
   request.headers = headers;
+  request.body = what.body;
   request.deadline_us = system_clock().steady_us() + std::chrono::microseconds(what.timeout).count();
   auto outcome = way->call(request);
   if (outcome.status != GANTRY_OK) return failure_of(what, outcome);

@@ -21,6 +21,7 @@ struct http_question {
   std::string address;  // host:port; an IPv6 host in brackets
   std::string method = "GET";
   std::string target;                         // path and query, encoded
+  std::string body{};
   std::string token;                          // empty: none is presented
   std::chrono::milliseconds timeout{30'000};  // of the whole exchange
   std::optional<client_tls> tls{};            // none: plain

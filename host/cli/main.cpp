@@ -18,13 +18,19 @@ CLI::App* subcommand(CLI::App& app, const char* name, const char* does, action& 
 }
 
 void add_run(CLI::App& app, run_arguments& with, action& chosen) {
-  auto* const c =
-      subcommand(app, "run", "Run the hosts of a topology; SIGTERM drains", chosen, [&] { return run(with); });
+  auto* const c = subcommand(app, "run", "Run the hosts of a topology; SIGTERM drains, SIGHUP applies what has changed",
+                             chosen, [&] { return run(with); });
   c->add_option("-t,--topology", with.topology, "The topology file")->capture_default_str();
   c->add_option("--host", with.host, "The host to run; without it all hosts of this machine");
   c->add_option("--log-level", with.log_level, "debug, info, warn or error")->capture_default_str();
   c->add_option("--drain-timeout-ms", with.drain_timeout_ms, "How long to wait for work in progress")
       ->capture_default_str();
+  c->add_flag("--watch", with.watch, "Take rebuilt plugins, and the topology when it changes, as they come");
+  c->add_flag("!--no-supervisor", with.supervised,
+              "Run the host in this very process: what ends it is not started again");
+  // For the processes that it starts itself.
+  c->add_option("--inner", with.inner, "Where a process of this host is, NAME=HOST:PORT")->group("");
+  c->add_option("--control-group", with.control_group, "The group that bounds this process")->group("");
   auto* const json = c->add_flag("--json", with.json, "JSON log lines, no table");
   c->add_flag("--text", with.text, "Log lines for a person, also into a file")->excludes(json);
 }
@@ -110,6 +116,36 @@ void add_swap(CLI::App& app, remote_arguments& host, swap_arguments& with, actio
   add_host_options(c, host);
 }
 
+void add_top(CLI::App& app, remote_arguments& host, top_arguments& with, action& chosen) {
+  auto* const c = subcommand(app, "top", "What hosts and plugins do, live: rates, errors, lag, queues, memory; q quits",
+                             chosen, [&] { return top(host, with); });
+  c->add_flag("--once", with.once, "Once, and end");
+  c->add_option("--interval-ms", with.interval_ms, "Between two looks")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_host_options(c, host);
+}
+
+void add_plan_commands(CLI::App& app, plan_arguments& with, action& chosen) {
+  const auto common = [&with](CLI::App* c) {
+    c->add_option("-t,--topology,file", with.topology, "The new topology")->capture_default_str();
+    c->add_flag("--force", with.force, "Also what others would notice");
+    c->add_option("--token", with.token, "The hosts' admin.token, unless the topology has it")
+        ->envname("GANTRY_ADMIN_TOKEN");
+    c->add_flag("--json", with.json, "JSON instead of text");
+  };
+  auto* c = subcommand(app, "plan", "What running hosts would have to do to be what a topology says; 2: something",
+                       chosen, [&] { return plan(with); });
+  common(c);
+  c = subcommand(app, "apply", "Bring running hosts to a topology, step by step; what fails is taken back", chosen,
+                 [&] { return apply(with); });
+  common(c);
+  c->add_option("--plan", with.plan, "Only if it is still the plan with this hash");
+  c->add_option("--probation-ms", with.probation_ms,
+                "How long swapped plugins may flip back; else as the topology says")
+      ->check(CLI::NonNegativeNumber);
+}
+
 void add_dead_letter_commands(CLI::App& app, remote_commands& v, action& chosen) {
   auto* const dlq = app.add_subcommand("dlq", "Events and jobs that were parked after their last attempt");
   dlq->require_subcommand(1);
@@ -126,6 +162,18 @@ void add_dead_letter_commands(CLI::App& app, remote_commands& v, action& chosen)
   for_one("replay", "Handle everything parked of this event's key again, in order; a job: run it again",
           [&] { return dlq_act(v.host, v.plugin, v.id, "replay"); });
   for_one("discard", "Delete it", [&] { return dlq_act(v.host, v.plugin, v.id, "discard"); });
+}
+
+void add_quarantine_commands(CLI::App& app, remote_commands& v, action& chosen) {
+  auto* const all = app.add_subcommand("quarantine", "Plugins that run apart because their host died in their code");
+  all->require_subcommand(1);
+  auto* c = subcommand(*all, "list", "Which they are, and why", chosen, [&] { return quarantine_list(v.host); });
+  add_host_options(c, v.host);
+  c = subcommand(*all, "release", "Let one run in its host's own process again", chosen,
+                 [&] { return quarantine_release(v.host, v.plugin, v.once); });
+  c->add_option("plugin", v.plugin, "The plugin")->required();
+  c->add_flag("--now", v.once, "The host starts anew for it; else with its next start");
+  add_host_options(c, v.host);
 }
 
 void add_store_commands(CLI::App& app, store_copy_arguments& with, action& chosen) {
@@ -155,7 +203,12 @@ int main(int argc, char** argv) {
   add_file_commands(app, files, chosen);
   add_event_commands(app, remote, chosen);
   add_dead_letter_commands(app, remote, chosen);
+  add_quarantine_commands(app, remote, chosen);
   add_swap(app, remote.host, swap_with, chosen);
+  top_arguments top_with;
+  add_top(app, remote.host, top_with, chosen);
+  plan_arguments plan_with;
+  add_plan_commands(app, plan_with, chosen);
   add_store_commands(app, copy_with, chosen);
   try {
     app.parse(argc, argv);

@@ -34,21 +34,6 @@ bool only_this_machine(const std::string& address) {
   return at && topology::is_loopback(*at);
 }
 
-remote_host host_of(const std::string& name, const topology::host_settings& settings,
-                    const remote_arguments& arguments) {
-  const bool apart = settings.admin.address.given;
-  remote_host out;
-  out.name = name;
-  // On this machine where it listens: operations without a token are answered to callers of this machine alone.
-  const bool here = settings.machine->empty() || *settings.machine == machine_name();
-  out.address = to_connect(apart ? *settings.admin.address : here ? *settings.http : *settings.advertise);
-  out.token = arguments.token.empty() ? *settings.admin.token : arguments.token;
-  // As the host itself decides: operations at a loopback address of their own need no certificate.
-  if (settings.tls.given && !(apart && only_this_machine(*settings.admin.address)))
-    out.tls = client_tls{*settings.tls.cert, *settings.tls.key, *settings.tls.ca};
-  return out;
-}
-
 bool is_at(const topology::host_settings& settings, const std::string& address) {
   return *settings.http == address || *settings.advertise == address || *settings.admin.address == address;
 }
@@ -63,7 +48,7 @@ remote_host addressed(const remote_arguments& arguments, const topology::topolog
   remote_host out{{}, without_scheme(arguments.address, secure), arguments.token, {}};
   for (const auto& [name, settings] : model.hosts) {
     if (!is_at(settings, out.address)) continue;
-    auto known = host_of(name, settings, arguments);
+    auto known = host_of(name, settings, arguments.token);
     known.address = out.address;
     return known;
   }
@@ -92,7 +77,7 @@ std::optional<remote_hosts> chosen(const remote_arguments& arguments, const topo
   if (!arguments.address.empty()) return remote_hosts{addressed(arguments, model)};
   if (arguments.host.empty()) return std::nullopt;
   const auto found = model.hosts.find(arguments.host);
-  if (found != model.hosts.end()) return remote_hosts{host_of(found->first, found->second, arguments)};
+  if (found != model.hosts.end()) return remote_hosts{host_of(found->first, found->second, arguments.token)};
   say_unknown("host", arguments.host, names_of(model.hosts));
   return remote_hosts{};
 }
@@ -101,13 +86,27 @@ remote_hosts hosts_running(const topology::topology& model, const std::string& p
                            const remote_arguments& arguments) {
   remote_hosts out;
   for (const auto& [name, settings] : model.hosts)
-    if (plugin.empty() || runs(model.plugins.at(plugin), name)) out.push_back(host_of(name, settings, arguments));
+    if (plugin.empty() || runs(model.plugins.at(plugin), name)) out.push_back(host_of(name, settings, arguments.token));
   return out;
 }
 
 std::string url_of(const remote_host& host) { return (host.tls ? "https://" : "http://") + host.address; }
 
 }  // namespace
+
+remote_host host_of(const std::string& name, const topology::host_settings& settings, const std::string& token) {
+  const bool apart = settings.admin.address.given;
+  remote_host out;
+  out.name = name;
+  // On this machine where it listens: operations without a token are answered to callers of this machine alone.
+  const bool here = settings.machine->empty() || *settings.machine == machine_name();
+  out.address = to_connect(apart ? *settings.admin.address : here ? *settings.http : *settings.advertise);
+  out.token = token.empty() ? *settings.admin.token : token;
+  // As the host itself decides: operations at a loopback address of their own need no certificate.
+  if (settings.tls.given && !(apart && only_this_machine(*settings.admin.address)))
+    out.tls = client_tls{*settings.tls.cert, *settings.tls.key, *settings.tls.ca};
+  return out;
+}
 
 remote_hosts find_hosts(const remote_arguments& arguments, const std::string& plugin) {
   const auto parsed = topology::load_topology(arguments.topology);

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/http_client.hpp"
+#include "topology/topology.hpp"
 
 namespace gantry::cli {
 
@@ -21,6 +22,9 @@ struct remote_host {
 
 // Hosts that can answer the same question, the best first.
 using remote_hosts = std::vector<remote_host>;
+
+// The host of a topology at the address of its operations, as this machine reaches it.
+remote_host host_of(const std::string& name, const topology::host_settings& settings, const std::string& token);
 
 // The host of --address or --host; else all hosts of the topology, those that run `plugin` alone if one is given.
 // Empty: it has said on standard error why.

@@ -2,16 +2,30 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <initializer_list>
+#include <iterator>
+#include <memory>
 #include <string>
 
 #include "app/host_process.hpp"
+#include "blackbox/crash.hpp"
+#include "blackbox/stack.hpp"
 #include "cli/commands.hpp"
+#include "cli/deaths.hpp"
+#include "cli/follower.hpp"
 #include "cli/hosts.hpp"
+#include "cli/processes.hpp"
 #include "loader/discover.hpp"
 #include "observability/log.hpp"
+#include "plan/applied.hpp"
+#include "supervisor/post_mortem.hpp"
+#include "supervisor/quarantine.hpp"
 #include "supervisor/supervisor.hpp"
+#include "topology/isolation.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -27,7 +41,9 @@ std::string cell(std::string text, std::size_t width) {
   return text + "  ";
 }
 
-void print_table(const std::vector<lifecycle::plugin_row>& rows) {
+// `confined`: plugins of this host that run apart from it in quarantine.
+void print_table(const std::vector<lifecycle::plugin_row>& rows,
+                 const std::vector<supervisor::confined_plugin>& confined) {
   std::size_t store = 5;
   for (const auto& r : rows) store = std::max(store, r.store.size());
   std::string out = cell("plugin", 13) + cell("version", 8) + cell("state", 8) + cell("routes", 6) +
@@ -38,6 +54,9 @@ void print_table(const std::vector<lifecycle::plugin_row>& rows) {
     out += r.error.empty() ? "in: " + joined(r.consumes) + "  out: " + joined(r.emits) : r.error;
     out += "\n";
   }
+  for (const auto& c : confined)
+    out += cell(c.plugin, 13) + cell("-", 8) + cell("apart", 8) + cell("-", 6) + cell("-", store) +
+           "quarantined: " + c.why + "\n";
   std::fputs(out.c_str(), stderr);
 }
 
@@ -49,12 +68,12 @@ sigset_t signals_of(std::initializer_list<int> which) {
 }
 
 // Waits until a person or the system asks to end. The signals are blocked in every thread.
-void wait_for_end() {
+void wait_for_end(follower& changes) {
   const auto set = signals_of({SIGTERM, SIGINT, SIGHUP});
   for (int which = 0;;) {
     sigwait(&set, &which);
     if (which != SIGHUP) return;
-    observability::log_warn("A running host does not read its topology again: start it anew to change it.");
+    changes.reload();
   }
 }
 
@@ -79,41 +98,109 @@ void ignore_signals() {
 
 bool fatal(const topology::problem& p) { return p.level == topology::severity::error && p.plugin.empty(); }
 
-// Until SIGTERM or SIGINT.
-int run_here(const run_arguments& arguments, const topology::topology& model, const std::string& name) {
+void say(const std::vector<topology::problem>& problems) {
+  for (const auto& p : problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
+}
+
+// Of this process, until its last moment: what runs in it then must still be noted.
+blackbox::box& open_box(const topology::topology& model, const std::string& process) {
+  auto made = blackbox::box::open(supervisor::box_path(*model.state, process));
+  if (!made)
+    observability::log_warn("There is no black box: should the process die, nobody will know whose doing it was.",
+                            {{"error", made.failure().text}});
+  auto* const out = (made ? std::move(*made) : blackbox::box::in_memory()).release();
+  blackbox::note_ends(*out);
+  blackbox::answer_stack_questions();
+  return *out;
+}
+
+// What a host runs, and of which file that is.
+struct chosen_topology {
+  std::string file_text;
+  std::string text;
+};
+
+// The topology file, or what was applied to the host since, as long as the file is what it was then.
+chosen_topology choose_topology(const std::string& file, const std::string& host) {
+  std::ifstream in(file, std::ios::binary);
+  chosen_topology out;
+  out.file_text.assign(std::istreambuf_iterator<char>(in), {});
+  out.text = out.file_text;
+  if (host.empty()) return out;
+  const auto read = topology::parse_topology(out.file_text, file, topology::process_env);
+  auto applied = plan::read_applied(*read.model.state, topology::split_process(host).host);
+  if (applied && applied->file_digest == plan::digest_of_text(out.file_text)) out.text = std::move(applied->text);
+  return out;
+}
+
+// Until SIGTERM or SIGINT. `watched`: what ends with start_anew is started again.
+int run_here(const run_arguments& arguments, const topology::topology& model, const std::string& name,
+             app::host_family family, const chosen_topology& chosen, bool watched) {
+  static std::atomic<bool> anew;
   const auto started = system_clock().steady_us();
+  auto& box = open_box(model, name);
+  const auto ends = [&](int code) {
+    box.end_in_order(code);
+    return code;
+  };
   app::host_options options;
   options.host = name;
+  options.box = &box;
+  options.deadly = deadly_work_of(model, topology::split_process(name).host);
+  options.family = std::move(family);
   options.asked_to_end = asked_to_end;
+  options.end = [] { kill(getpid(), SIGTERM); };
+  options.topology_file = std::filesystem::absolute(arguments.topology).lexically_normal().string();
+  options.topology_text = chosen.text;
+  const auto process = topology::split_process(name);
+  const auto bound = bound_process(model, name, arguments.control_group);
+  if (watched && process.plugin.empty())
+    options.restart = [] {
+      anew = true;
+      kill(getpid(), SIGTERM);
+    };
   auto host = app::host_process::start(model, options);
   if (!host) {
     observability::close_log();
-    if (asked_to_end()) return 0;
+    if (asked_to_end()) return ends(0);
     std::fprintf(stderr, "gantry: %s\n", host.failure().text.c_str());
-    return 1;
+    return ends(1);
   }
   const auto rows = (*host)->plugins().rows();
   const auto took_ms = (system_clock().steady_us() - started) / 1000;
   observability::flush_log();
   if (!arguments.json) {
-    print_table(rows);
-    const auto url = (model.hosts.at(name).tls.given ? "https://" : "http://") + (*host)->address();
+    const auto known = supervisor::read_quarantine(supervisor::quarantine_path(*model.state, process.host));
+    const bool own = process.plugin.empty() && known;
+    print_table(rows, own ? known->plugins : std::vector<supervisor::confined_plugin>{});
+    const auto home = model.hosts.find(name);
+    const bool tls = home != model.hosts.end() && home->second.tls.given;
+    const auto url = (tls ? "https://" : "http://") + (*host)->address();
     std::fprintf(stderr, "\nready in %lld ms at %s   (try: curl %s/health/ready)\n", static_cast<long long>(took_ms),
                  url.c_str(), url.c_str());
   }
+  auto changes = std::make_unique<follower>(
+      **host, follower::options{options.topology_file, process.plugin.empty(), arguments.watch});
   observability::log_info("The host is ready.", {{"address", (*host)->address()}, {"ms", std::to_string(took_ms)}});
-  wait_for_end();
+  if (process.plugin.empty())
+    if (auto done = plan::write_applied(*model.state, process.host,
+                                        {options.topology_file, plan::digest_of_text(chosen.file_text), chosen.text});
+        !done)
+      observability::log_warn("What the host runs could not be noted; `gantry plan` may not find it.",
+                              {{"error", done.failure().text}});
+  wait_for_end(*changes);
+  changes.reset();
   observability::log_info("The host drains.");
   if (!(*host)->drain_and_stop(std::chrono::milliseconds(arguments.drain_timeout_ms))) {
     observability::log_error("Some work has not ended; the process ends without it. What was committed is kept.");
     observability::flush_log();
     // Threads are inside plugin code: to join or unmap anything would wait for them, or pull their code away.
-    _exit(1);
+    _exit(ends(1));
   }
   observability::log_info("The host has stopped.");
   host->reset();
   observability::close_log();
-  return 0;
+  return ends(anew ? supervisor::start_anew : 0);
 }
 
 }  // namespace
@@ -130,23 +217,65 @@ int run(const run_arguments& arguments) {
   log.threshold = *level;
   if (arguments.json) log.format = observability::log_format::json;
   if (arguments.text) log.format = observability::log_format::text;
-  auto checked = loader::validate_file(arguments.topology);
-  // A plugin whose own file is bad is left out, named, and the others run; anything else concerns the whole.
-  const bool hopeless = std::any_of(checked.problems.begin(), checked.problems.end(), fatal);
-  const auto hosts = arguments.host.empty() ? local_hosts(checked.model, machine_name()) : std::vector{arguments.host};
-  // Several hosts each say what they find.
-  if (hopeless || hosts.size() < 2)
-    for (const auto& p : checked.problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
-  if (hopeless) return 1;
-  if (hosts.empty()) {
+  const auto inner = read_inner(arguments.inner);
+  if (!inner) {
+    std::fprintf(stderr, "gantry: %s\n", inner.failure().text.c_str());
+    return 2;
+  }
+  auto parsed = topology::load_topology(arguments.topology);
+  const bool readable = std::none_of(parsed.problems.begin(), parsed.problems.end(), fatal);
+  const auto open_log = [&log] { observability::open_log(log); };
+  // Looks at the plugins' files too; then this process is the host.
+  const auto be = [&](const std::string& process, bool says, const topology::inner_addresses& with) {
+    const auto chosen = choose_topology(arguments.topology, process);
+    if (chosen.text != chosen.file_text)
+      parsed = topology::parse_topology(chosen.text, arguments.topology, topology::process_env);
+    const auto checked = loader::validate(std::move(parsed));
+    // A plugin whose own file is bad is left out, named, and the others run; anything else concerns the whole.
+    const bool hopeless = std::any_of(checked.problems.begin(), checked.problems.end(), fatal);
+    if (says || hopeless) say(checked.problems);
+    if (hopeless) return 1;
+    open_log();
+    const bool watched = is_watched();
+    auto key = take_key();
+    return run_here(arguments, checked.model, process, {with, std::move(key)}, chosen, watched);
+  };
+  // Several hosts each say what they find; of one host's processes its own does.
+  if (!inner->empty()) return be(arguments.host, topology::split_process(arguments.host).plugin.empty(), *inner);
+  const auto hosts = arguments.host.empty() ? local_hosts(parsed.model, machine_name()) : std::vector{arguments.host};
+  if (readable && hosts.empty()) {
     std::fprintf(stderr, "gantry: no host of %s has machine %s, this one's name; say which to run with --host\n",
                  arguments.topology.c_str(), machine_name().c_str());
     return 1;
   }
-  if (hosts.size() > 1) supervisor::block_signals();
-  observability::open_log(log);
-  return hosts.size() == 1 ? run_here(arguments, checked.model, hosts.front())
-                           : run_all(arguments, checked.model, hosts);
+  if (!readable || (hosts.size() == 1 && !arguments.supervised))
+    return be(hosts.empty() ? "" : hosts.front(), true, {});
+
+  const auto model = parsed.model;
+  process_plan plan(arguments, model, hosts);
+  deaths what_follows(model, plan, hosts, open_log);
+  auto members = what_follows.members();
+  if (!members) {
+    std::fprintf(stderr, "gantry: %s\n", members.failure().text.c_str());
+    return 1;
+  }
+  supervisor::block_signals();
+  if (members->size() == 1) {
+    // It has read the topology by now: a copy of it starts sooner than the program would.
+    members->front().first_life = [&] {
+      block_signals();
+      return be(hosts.front(), true, {});
+    };
+  } else {
+    const auto checked = loader::validate(std::move(parsed));
+    const bool hopeless = std::any_of(checked.problems.begin(), checked.problems.end(), fatal);
+    if (hopeless) {
+      say(checked.problems);
+      return 1;
+    }
+    open_log();
+  }
+  return run_all(arguments, std::move(*members), what_follows);
 }
 
 }  // namespace gantry::cli

@@ -121,8 +121,9 @@ result<std::unique_ptr<endpoint>> open_endpoint(const endpoint_options& options,
   }
   try {
     auto listener = std::make_unique<tcp::Listener>(Pistache::Address(where));
-    const auto flags =
+    auto flags =
         Pistache::Flags<tcp::Options>(tcp::Options::ReuseAddr) | tcp::Options::NoDelay | tcp::Options::CloseOnExec;
+    if (options.reserved) flags = flags | tcp::Options::ReusePort;
     listener->init(std::max<std::size_t>(1, options.threads), flags, "gantry-http", backlog);
     listener->setTransportFactory([what] { return make_transport(what); });
     listener->bind();

@@ -93,6 +93,7 @@ struct tls_figures {
 struct endpoint_options {
   std::string address = "127.0.0.1";  // numeric IPv4 or IPv6, or "localhost"
   std::uint16_t port = 0;             // 0: a free one
+  bool reserved = false;              // a process of ours holds the port for us, see supervisor/reserved_port.hpp
   std::size_t threads = 1;
   std::size_t max_body = 1024 * 1024;   // bytes; beyond: 413
   std::size_t max_headers = 16 * 1024;  // bytes of request line and headers; beyond: 431 (414 for the line alone)

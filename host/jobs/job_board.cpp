@@ -72,8 +72,13 @@ class job_board::run_work final : public work {
           board_.stopped_.notify_all();
           return;
         }
-        job = std::move(k.ready.front());
-        k.ready.pop_front();
+        auto next = k.ready.begin();
+        // One that has failed before says little about its counterpart, and must not keep those out that would succeed.
+        if (k.breaker.in_question())
+          next = std::min_element(k.ready.begin(), k.ready.end(),
+                                  [](const ready_job& a, const ready_job& b) { return a.attempt < b.attempt; });
+        job = std::move(*next);
+        k.ready.erase(next);
         --board_.ready_;
       }
       board_.run(std::move(job));
@@ -92,6 +97,10 @@ class job_end final : public write {
       : board_(board), job_(std::move(job)), status_(status), result_(std::move(result)), error_(std::move(error)) {}
 
   cause why() const override { return {job_.correlation_id, job_.id, {}}; }
+  std::uint32_t note() const override {
+    const auto& known = board_.owner_->declared.jobs;
+    return job_.kind < known.size() ? known[job_.kind].note : 0;
+  }
 
   gantry_status run(gantry_tx& tx) override {
     parking_ = false;
@@ -210,7 +219,7 @@ class claim_write final : public write {
 
   void finished(bool committed, gantry_status status, std::string_view) override {
     board_.claiming_ = false;
-    board_.noted_due(committed && status == GANTRY_OK ? next_due_us_ : board_.clock_.wall_us() + 1'000'000);
+    board_.noted_due(committed && status == GANTRY_OK ? next_due_us_ : board_.owner_->now_us() + 1'000'000);
   }
 
  private:
@@ -408,6 +417,14 @@ void job_board::run(ready_job&& job) {
   who->leave();
 }
 
+// What is known of this job by deaths of the process; null: nothing.
+const deadly_work* job_board::deadly(const instance& who, std::string_view kind, std::string_view id) {
+  if (who.around.deadly == nullptr) return nullptr;
+  for (const auto& d : *who.around.deadly)
+    if (d.job && d.plugin == who.id() && d.name == kind && id.substr(0, d.id.size()) == d.id) return &d;
+  return nullptr;
+}
+
 void job_board::run_by(instance& who, ready_job&& job) {
   if (job.kind >= who.declared.jobs.size()) {
     ended(std::move(job), GANTRY_RETRY, {}, who.id() + " does not know this kind of job now");
@@ -419,13 +436,19 @@ void job_board::run_by(instance& who, ready_job&& job) {
     ended(std::move(job), GANTRY_REJECT, {}, "no attempt is left");
     return;
   }
+  if (const auto* const known = deadly(who, kind.name, job.id);
+      known != nullptr && (known->poison || job.attempt + known->crashes > kind.max_attempts)) {
+    ended(std::move(job), GANTRY_REJECT, {},
+          "the process died " + std::to_string(known->crashes) + " times in this job, the last time in " + known->why);
+    return;
+  }
   gantry_context context(who);
   context.is_job = true;
   context.why = {job.correlation_id, job.id, {}};
   context.deadline_us = clock_.steady_us() + kind.timeout_us;
-  const auto described = describe(job, kind, clock_.wall_us() + kind.timeout_us);
+  const auto described = describe(job, kind, owner_->now_us() + kind.timeout_us);
   const observability::work_scope scope({who.id(), who.generation(), job.correlation_id, kind.name});
-  const watched_work watched(who, work_kind::job, kind.name, job.id);
+  const watched_work watched(who, {.kind = work_kind::job, .what = kind.note, .id = job.id});
   fail(GANTRY_OK, {});
   auto status = who.guarded([&] { return kind.run(kind.user, &described, &context); }, "job");
   context.end_read();
@@ -437,7 +460,7 @@ void job_board::run_by(instance& who, ready_job&& job) {
     if (status == GANTRY_OK || status == GANTRY_REJECT) {
       kinds_[job.kind].breaker.succeeded();
     } else {
-      kinds_[job.kind].breaker.failed(clock_.steady_us());
+      kinds_[job.kind].breaker.failed(clock_.steady_us(), job.attempt > 1);
     }
   }
   (status == GANTRY_OK ? who.counts.jobs_done : who.counts.job_errors)->add();
@@ -460,7 +483,7 @@ void job_board::ended(ready_job&& job, gantry_status status, std::string outcome
     wait = static_cast<std::int64_t>((random_state_ >> 33) % static_cast<std::uint64_t>(bound)) + bound / 2;
   }
   auto end = std::make_unique<job_end>(*this, std::move(job), status, std::move(outcome), std::move(error));
-  if (wait != 0) end->wait_until_us = clock_.wall_us() + wait;
+  if (wait != 0) end->wait_until_us = owner_->now_us() + wait;
   end->postponed = postponed;
   std::unique_ptr<write> w = std::move(end);
   // When the lane has ended, the row stays claimed, and the next process gives it back.
@@ -495,7 +518,7 @@ void job_board::tick() {
   }
   if (kinds == 0) return;
   for (std::uint32_t kind = 0; kind < kinds; ++kind) pump(kind);
-  if (owner_->state() != phase::running || clock_.wall_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
+  if (owner_->state() != phase::running || owner_->now_us() < next_due_us_ || backlog() * 2 > ready_max_) return;
   if (claiming_.exchange(true)) return;
   next_due_us_ = INT64_MAX;
   std::unique_ptr<write> w = std::make_unique<claim_write>(*this);

@@ -25,6 +25,7 @@
 #include "base/result.hpp"
 #include "call/breaker.hpp"
 #include "runtime/current_instance.hpp"
+#include "runtime/deadly.hpp"
 #include "runtime/request_pool.hpp"
 #include "runtime/transaction.hpp"
 #include "store/store.hpp"
@@ -98,6 +99,7 @@ class job_board {
 
   void pump(std::uint32_t kind);
   void run(ready_job&& job);
+  static const deadly_work* deadly(const instance& who, std::string_view kind, std::string_view id);
   void run_by(instance& who, ready_job&& job);
   // `wait` is until the next attempt. [any]
   void ended(ready_job&& job, gantry_status status, std::string result, std::string error, bool postponed = false);

@@ -1,12 +1,9 @@
 #include "lifecycle/generation_pointer.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fstream>
+
+#include "base/replace_file.hpp"
 
 namespace gantry::lifecycle {
 namespace {
@@ -15,39 +12,7 @@ std::filesystem::path path_of(const std::filesystem::path& state, const std::str
   return std::filesystem::absolute(state).lexically_normal() / "generations" / (plugin + "." + host + ".current");
 }
 
-error failed(const std::filesystem::path& path, int code) {
-  return {errc::io, path.string() + ": " + std::strerror(code)};
-}
-
-// Opens, makes durable, closes.
-result<void> sync_path(const std::filesystem::path& path, int flags) {
-  const int file = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (file < 0) return failed(path, errno);
-  const int done = ::fsync(file);
-  const int code = errno;
-  ::close(file);
-  if (done != 0) return failed(path, code);
-  return {};
-}
-
 }  // namespace
-
-result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
-  std::error_code code;
-  std::filesystem::create_directories(path.parent_path(), code);
-  if (code) return error{errc::io, path.parent_path().string() + ": " + code.message()};
-  auto unfinished = path;
-  unfinished += ".part";
-  {
-    std::ofstream out(unfinished, std::ios::binary | std::ios::trunc);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
-    out.flush();
-    if (!out) return error{errc::io, unfinished.string() + " can't be written"};
-  }
-  if (auto done = sync_path(unfinished, O_RDONLY); !done) return done;
-  if (::rename(unfinished.c_str(), path.c_str()) != 0) return failed(path, errno);
-  return sync_path(path.parent_path(), O_RDONLY | O_DIRECTORY);
-}
 
 result<std::optional<generation_pointer>> read_pointer(const std::filesystem::path& state, const std::string& plugin,
                                                        const std::string& host) {
@@ -78,10 +43,12 @@ result<std::optional<generation_pointer>> read_pointer(const std::filesystem::pa
       out.digest = content;
     } else if (name == "library-digest") {
       out.library_digest = content;
+    } else if (name == "preferred") {
+      out.preferred = true;
     } else if (name == "end") {
       whole = true;
     } else {
-      return bad("generation, copy, digest, library-digest or end");
+      return bad("generation, copy, digest, library-digest, preferred or end");
     }
   }
   if (!whole || out.copy.empty() || out.digest.empty())
@@ -93,7 +60,8 @@ result<void> write_pointer(const std::filesystem::path& state, const std::string
                            const generation_pointer& to) {
   return replace_file(path_of(state, plugin, host), "generation " + std::to_string(to.generation) + "\ncopy " +
                                                         to.copy.filename().string() + "\ndigest " + to.digest +
-                                                        "\nlibrary-digest " + to.library_digest + "\nend\n");
+                                                        "\nlibrary-digest " + to.library_digest +
+                                                        (to.preferred ? "\npreferred" : "") + "\nend\n");
 }
 
 }  // namespace gantry::lifecycle

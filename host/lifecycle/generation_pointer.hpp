@@ -18,6 +18,7 @@ struct generation_pointer {
   std::string digest;          // SHA-256 of it
   std::string
       library_digest;  // of the topology's `library:` when the pointer was written: once that differs, the library wins
+  bool preferred = false;  // somebody has put this file in that library's place; else the library is still to come
 };
 
 // Nothing: no swap has been made. invalid: the file is not one of ours; the text names the line.
@@ -27,8 +28,5 @@ result<std::optional<generation_pointer>> read_pointer(const std::filesystem::pa
 // Durable when it returns. io: the text carries the system's reason.
 result<void> write_pointer(const std::filesystem::path& state, const std::string& plugin, const std::string& host,
                            const generation_pointer& to);
-
-// Replaces a file by this content, or leaves it as it was; durable when it returns. Makes the directories.
-result<void> replace_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace gantry::lifecycle

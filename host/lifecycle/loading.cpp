@@ -1,5 +1,6 @@
 #include "lifecycle/loading.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "gantry/abi/handover.h"
@@ -64,16 +65,17 @@ result<std::unique_ptr<loader::module>> load_generation(const topology::topology
   return loader::load(file, options);
 }
 
-result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host) {
+result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host,
+                               std::uint64_t used) {
   const auto library = library_of(model, plugin);
   auto pointer = read_pointer(*model.state, plugin, host);
   if (!pointer) return pointer.failure();
-  std::uint64_t generation = 1;
+  std::uint64_t generation = used + 1;
   if (*pointer) {
     const auto& last = **pointer;
     const auto image = library ? loader::read_image(*library) : result<loader::file_image>(library.failure());
     if (!image || loader::digest_of(*image) == last.library_digest) {
-      auto loaded = load_generation(model, plugin, last.copy, last.generation);
+      auto loaded = load_generation(model, plugin, last.copy, std::max(last.generation, used + 1));
       if (!loaded)
         return error{loaded.failure().code,
                      "generation " + std::to_string(last.generation) + ": " + loaded.failure().text};
@@ -83,12 +85,25 @@ result<started_file> load_file(const topology::topology& model, const std::strin
                                         ".current beside it to start with the library"};
       return started_file{std::move(*loaded), true};
     }
-    generation = last.generation + 1;
+    generation = std::max(last.generation, used) + 1;
   }
   if (!library) return library.failure();
   auto loaded = load_generation(model, plugin, *library, generation);
   if (!loaded) return loaded.failure();
   return started_file{std::move(*loaded), false};
+}
+
+result<loader::manifest> manifest_to_start(const topology::topology& model, const std::string& plugin,
+                                           const std::string& host) {
+  const auto library = library_of(model, plugin);
+  const auto pointer = read_pointer(*model.state, plugin, host);
+  if (pointer && *pointer) {
+    const auto image = library ? loader::read_image(*library) : result<loader::file_image>(library.failure());
+    if (!image || loader::digest_of(*image) == (*pointer)->library_digest)
+      return loader::read_manifest((*pointer)->copy);
+  }
+  if (!library) return library.failure();
+  return loader::read_manifest(*library);
 }
 
 result<void> check_declared(const runtime::instance& i, const loader::manifest& promised) {

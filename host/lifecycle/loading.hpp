@@ -31,8 +31,13 @@ struct started_file {
 };
 
 // The generation that a host starts with: what the last swap left, as long as the topology's library is the file that
-// it was then; else that library.
-result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host);
+// it was then; else that library. Its number is above `used`.
+result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host,
+                               std::uint64_t used = 0);
+
+// What the file that a host would start with says of itself; it is not loaded.
+result<loader::manifest> manifest_to_start(const topology::topology& model, const std::string& plugin,
+                                           const std::string& host);
 
 // invalid: what the instance has declared differs from the manifest; the text says how.
 result<void> check_declared(const runtime::instance& i, const loader::manifest& promised);

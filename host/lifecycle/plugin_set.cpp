@@ -18,8 +18,13 @@ using observability::log_warn;
 
 error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
 
-runtime::poison_policy poison_of(topology::poison_policy p) {
-  switch (p) {
+}  // namespace
+
+plugin_set::plugin_set(host_parts parts)
+    : parts_(std::move(parts)), model_(shared_topology(), parts_.model), topics_(1) {}
+
+runtime::poison_policy poison_of(topology::poison_policy policy) {
+  switch (policy) {
     case topology::poison_policy::park_key:
       return runtime::poison_policy::park_key;
     case topology::poison_policy::skip:
@@ -29,10 +34,6 @@ runtime::poison_policy poison_of(topology::poison_policy p) {
   }
   return runtime::poison_policy::park_key;
 }
-
-}  // namespace
-
-plugin_set::plugin_set(host_parts parts) : parts_(std::move(parts)) {}
 
 plugin_set::~plugin_set() { stop(); }
 
@@ -47,21 +48,32 @@ bus::topic_spec spec_of(const topology::topology& model, const std::string& topi
   return spec;
 }
 
-result<void> plugin_set::open_topics() {
-  for (const auto& [name, t] : parts_.model->topics) {
-    auto spec = spec_of(*parts_.model, name);
+// Instances read the directory while they run: a new one takes its place for those that come.
+result<void> plugin_set::open_topics(const topology::topology& model) {
+  auto known = topics();
+  const auto before = known;
+  for (const auto& [name, t] : model.topics) {
+    auto spec = spec_of(model, name);
     const auto id = parts_.events->open_topic(spec);
     if (!id) return prefixed("topic " + name, id.failure());
-    topics_[name] = *id;
+    known[name] = *id;
     // Dead letters: one partition, so that an operator reads them in the order they died.
     spec.name += ".dlq";
     spec.partitions = 1;
     spec.max_message += 64 * 1024;
     const auto dead = parts_.events->open_topic(spec);
     if (!dead) return prefixed("topic " + spec.name, dead.failure());
-    topics_[spec.name] = *dead;
+    known[spec.name] = *dead;
   }
+  if (known == before) return {};
+  const std::lock_guard lock(mutex_);
+  topics_.push_back(std::move(known));
   return {};
+}
+
+const runtime::topic_directory& plugin_set::topics() const {
+  const std::lock_guard lock(mutex_);
+  return topics_.back();
 }
 
 void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
@@ -73,13 +85,14 @@ void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
 }
 
 result<void> plugin_set::start() {
-  if (auto done = open_topics(); !done) return done;
+  if (auto done = open_topics(*parts_.model); !done) return done;
   for (const auto& [id, settings] : parts_.model->plugins) {
     const bool here = std::any_of(settings.hosts.begin(), settings.hosts.end(),
                                   [&](const auto& h) { return *h == parts_.host_name; });
     if (!here) continue;
     auto e = std::make_unique<entry>();
     e->id = id;
+    e->model = model_;
     const std::lock_guard lock(mutex_);
     entries_.push_back(std::move(e));
   }
@@ -95,6 +108,7 @@ result<void> plugin_set::start() {
       log_error("A plugin was not loaded.", {{"plugin", e->id}, {"error", e->error}});
     }
   }
+  if (parts_.add_apart) parts_.add_apart(*table);
   parts_.router->routes(table);
   for (auto& e : entries_) {
     if (!e->running) continue;
@@ -138,28 +152,47 @@ result<void> plugin_set::bounded(entry& e, const char* step, const std::function
                e.id + ": " + step + " has not come back after " + std::to_string(parts_.start_timeout.count()) + " ms"};
 }
 
-result<void> plugin_set::declare(entry& e) {
-  auto found = load_file(*parts_.model, e.id, parts_.host_name);
-  if (!found) return found.failure();
-  e.file = std::move(found->file);
-  e.swapped = found->swapped;
+// `file`: one that ran here; its schema may be ahead of it.
+result<void> plugin_set::declare(entry& e, const std::filesystem::path& file) {
+  std::uint64_t used = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    used = last_generation_[e.id];
+  }
+  if (file.empty()) {
+    auto found = load_file(*e.model, e.id, parts_.home, used);
+    if (!found) return found.failure();
+    e.file = std::move(found->file);
+    e.swapped = found->swapped;
+  } else {
+    auto found = load_generation(*e.model, e.id, file, used + 1);
+    if (!found) return found.failure();
+    e.file = std::move(*found);
+    e.swapped = true;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    last_generation_[e.id] = e.file->generation();
+  }
   if (auto done = introduce(e); !done) return done;
   return open_store(e);
 }
 
 // Makes an instance of the loaded file and lets it declare.
 result<void> plugin_set::introduce(entry& e) {
-  const auto& model = *parts_.model;
-  const auto& settings = model.plugins.at(e.id);
+  const auto& settings = e.model->plugins.at(e.id);
+  const auto& topics = this->topics();
   runtime::surroundings around;
   around.time = parts_.time;
   around.metrics = parts_.metrics;
   around.calls = parts_.router;
-  around.topics = &topics_;
+  around.topics = &topics;
   around.watch = parts_.watch;
+  around.deadly = parts_.deadly;
   e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version,
                                                   static_cast<std::uint32_t>(e.file->generation()), around);
   e.running->stall_after_us = settings.stall_after->count();
+  e.running->stall_kill_after_us = settings.stall_kill_after->count();
   auto running = e.running;
   const auto* entry_point = &e.file->entry();
   if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); });
@@ -179,8 +212,8 @@ result<void> plugin_set::introduce(entry& e) {
     i.config = std::move(checked->json);
   }
   for (auto& out : i.declared.emissions) {
-    const auto at = topics_.find(out.topic);
-    if (at == topics_.end())
+    const auto at = topics.find(out.topic);
+    if (at == topics.end())
       return error{errc::not_found, e.id + " emits on topic " + out.topic + ", which the topology does not have"};
     out.topic_id = at->second;
     const auto& spec = parts_.events->topic(at->second);
@@ -190,19 +223,19 @@ result<void> plugin_set::introduce(entry& e) {
   return {};
 }
 
-// Whether no other host has the store open with another version of the plugin, which could need what a contract migration
-// takes away.
+// Whether no other host has the store open with another version of the plugin, which could need what a contract
+// migration takes away.
 result<bool> plugin_set::alone_in(store::store& database, std::string_view version) const {
   if (!database.shared()) return true;
   auto session = database.acquire_reader();
   if (!session) return session.failure();
-  const auto others = runtime::hosts_of_other_versions(**session, parts_.host_name, version);
+  const auto others = runtime::hosts_of_other_versions(**session, parts_.home, version);
   if (!others) return others.failure();
   return others->empty();
 }
 
 result<void> plugin_set::open_store(entry& e) {
-  auto opened = parts_.open_store(e.id);
+  auto opened = parts_.open_store(*e.model, e.id);
   if (!opened) return opened.failure();
   auto& i = *e.running;
   i.database = std::move(*opened);
@@ -210,18 +243,18 @@ result<void> plugin_set::open_store(entry& e) {
   if (!alone) return prefixed("store of " + e.id, alone.failure());
   auto migrated = i.database->migrate(i.declared.migrations, {.contract = *alone, .ahead = e.swapped});
   if (!migrated) return prefixed("store of " + e.id, migrated.failure());
-  const auto& settings = parts_.model->plugins.at(e.id);
+  const auto& settings = e.model->plugins.at(e.id);
   runtime::lane_options options;
   options.batch_max = static_cast<std::size_t>(*settings.batch_max);
-  options.queue_max = static_cast<std::size_t>(*parts_.model->limits.requests);
-  options.outbox_max_bytes = *parts_.model->outbox_max_bytes;
-  options.parked_max = *parts_.model->limits.parked;
+  options.queue_max = static_cast<std::size_t>(*e.model->limits.requests);
+  options.outbox_max_bytes = *e.model->outbox_max_bytes;
+  options.parked_max = *e.model->limits.parked;
   options.poison = poison_of(*settings.poison);
-  options.host = parts_.host_name;
+  options.host = parts_.home;
   options.seed = static_cast<std::uint64_t>(parts_.time->steady_us());
   i.jobs = std::make_unique<runtime::job_board>(i, *parts_.jobs, *parts_.time);
   i.writer = std::make_unique<runtime::lane>(i, *i.database, *parts_.events, *parts_.time, *parts_.lanes, options);
-  return i.writer->open("/" + *parts_.model->name + "/" + e.id + "/");
+  return i.writer->open("/" + *e.model->name + "/" + e.id + "/");
 }
 
 result<void> plugin_set::bring_up(entry& e) {
@@ -230,7 +263,7 @@ result<void> plugin_set::bring_up(entry& e) {
   running->state(runtime::phase::running);
   e.watching = std::make_unique<runtime::observers>(*running, *parts_.events, *parts_.lanes);
   if (auto done = e.watching->open(); !done) return done;
-  return running->writer->consume(topology::group_of(*parts_.model, e.id));
+  return running->writer->consume(topology::group_of(*e.model, e.id));
 }
 
 void plugin_set::watch(entry& e) {
@@ -353,45 +386,51 @@ bool plugin_set::stop() {
   parts_.router->routes(std::make_shared<const runtime::route_table>());
   bool all = true;
   for (auto& e : entries) parts_.checks->remove(observability::health_kind::ready, e->id);
-  for (auto& e : entries) {
-    if (e->abandoned) {
-      // A thread is somewhere in its code: nothing of it can be taken away.
-      keep_for_ever(std::move(e));
-      continue;
-    }
-    if (!e->running) continue;
-    auto& i = *e->running;
-    const bool ran = i.state() == runtime::phase::running;
-    i.state(runtime::phase::stopping);
-    e->watching.reset();
-    if (i.writer) i.writer->stop_events();
-    if (i.jobs) i.jobs->stop();
-    if (i.writer) i.writer->close();
-    if (ran) {
-      auto running = e->running;
-      const auto done = bounded(*e, "stop", [running]() -> result<void> {
-        running->stop();
-        return {};
-      });
-      if (!done) {
-        log_error("A plugin does not stop.", {{"plugin", e->id}, {"error", done.failure().text}});
-        all = false;
-        keep_for_ever(std::move(e));
-        continue;
-      }
-    }
-    i.jobs.reset();
-    i.writer.reset();
-    i.database.reset();
-  }
-  for (auto& e : entries) {
-    if (!e) continue;
-    e->running.reset();
-    if (!e->file) continue;
-    const auto report = e->file->unload();
-    if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", e->id}, {"reason", report.why}});
-  }
+  for (auto& e : entries)
+    if (!end(e)) all = false;
+  for (auto& e : entries)
+    if (e) unload(*e);
   return all;
+}
+
+// Ends what an entry runs, once nothing reaches it any more. False: its stop() does not come back. Where a thread stays
+// in its code the entry is kept for ever, and `which` is empty.
+bool plugin_set::end(std::unique_ptr<entry>& which) {
+  if (which->abandoned) {
+    keep_for_ever(std::move(which));
+    return true;
+  }
+  if (!which->running) return true;
+  auto& i = *which->running;
+  const bool ran = i.state() == runtime::phase::running;
+  i.state(runtime::phase::stopping);
+  which->watching.reset();
+  if (i.writer) i.writer->stop_events();
+  if (i.jobs) i.jobs->stop();
+  if (i.writer) i.writer->close();
+  if (ran) {
+    auto running = which->running;
+    const auto done = bounded(*which, "stop", [running]() -> result<void> {
+      running->stop();
+      return {};
+    });
+    if (!done) {
+      log_error("A plugin does not stop.", {{"plugin", which->id}, {"error", done.failure().text}});
+      keep_for_ever(std::move(which));
+      return false;
+    }
+  }
+  i.jobs.reset();
+  i.writer.reset();
+  i.database.reset();
+  return true;
+}
+
+void plugin_set::unload(entry& which) {
+  which.running.reset();
+  if (!which.file) return;
+  const auto report = which.file->unload();
+  if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", which.id}, {"reason", report.why}});
 }
 
 std::vector<plugin_row> plugin_set::rows() const {
@@ -401,6 +440,7 @@ std::vector<plugin_row> plugin_set::rows() const {
     plugin_row row;
     row.id = e->id;
     row.error = e->error;
+    row.swapping = e->swapping;
     row.state = "failed";
     if (e->running) {
       const auto& i = *e->running;

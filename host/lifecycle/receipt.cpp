@@ -3,8 +3,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/replace_file.hpp"
 #include "base/text.hpp"
-#include "lifecycle/generation_pointer.hpp"
 
 namespace gantry::lifecycle {
 namespace {

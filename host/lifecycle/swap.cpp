@@ -15,6 +15,7 @@
 #include "loader/inspect.hpp"
 #include "observability/log.hpp"
 #include "runtime/text.hpp"
+#include "topology/isolation.hpp"
 
 namespace gantry::lifecycle {
 namespace {
@@ -80,13 +81,9 @@ class plugin_set::swap_run {
  public:
   swap_run(plugin_set& set, const swap_request& what, const std::function<void(const swap_step&)>& tell,
            const std::atomic<bool>& given_up)
-      : set_(set),
-        what_(what),
-        tell_(tell),
-        given_up_(given_up),
-        settings_(set.parts_.model->plugins.find(what.plugin)) {
+      : set_(set), what_(what), tell_(tell), given_up_(given_up) {
     receipt_.plugin = what.plugin;
-    receipt_.host = set.parts_.host_name;
+    receipt_.host = set.parts_.home;
     receipt_.begun_us = set.parts_.time->wall_us();
     last_us_ = set.parts_.time->steady_us();
   }
@@ -107,7 +104,8 @@ class plugin_set::swap_run {
 
  private:
   runtime::instance& present() { return *entry_->running; }
-  const topology::topology& model() const { return *set_.parts_.model; }
+  const topology::topology& model() const { return *model_; }
+  const topology::plugin_settings& settings() const { return model_->plugins.at(what_.plugin); }
 
   // The plugin's entry is this swap's alone.
   bool take_place() {
@@ -119,6 +117,8 @@ class plugin_set::swap_run {
     if (entry_->swapping) return refuse("another swap of " + what_.plugin + " is under way");
     if (entry_->running->state() != runtime::phase::running)
       return refuse(what_.plugin + " is " + std::string(runtime::to_string(entry_->running->state())));
+    model_ = what_.by ? what_.by : entry_->model;
+    if (!model_->plugins.contains(what_.plugin)) return refuse(what_.plugin + " is not in the topology");
     entry_->swapping = true;
     receipt_.from_version = entry_->running->version();
     receipt_.from_generation = entry_->running->generation();
@@ -142,7 +142,7 @@ class plugin_set::swap_run {
       go_back();
       return;
     }
-    if (auto moved = move_pointer(entry_->file->generation(), *entry_->file); !moved) {
+    if (auto moved = move_pointer(entry_->file->generation(), *entry_->file, will_be_preferred_); !moved) {
       receipt_.reasons.push_back("the pointer could not be moved: " + moved.failure().text);
       go_back();
       return;
@@ -176,7 +176,10 @@ class plugin_set::swap_run {
   // Checks what can be known without running any of its code, and remembers what a restart would have to come back to.
   bool staged() {
     auto library = library_of(model(), what_.plugin);
-    file_ = what_.file.empty() ? (library ? *library : std::filesystem::path()) : what_.file;
+    file_ = what_.reconfigure     ? entry_->file->copy()
+            : !what_.file.empty() ? what_.file
+            : library             ? *library
+                                  : std::filesystem::path();
     if (file_.empty()) return refuse(library.failure());
     auto image = loader::read_image(file_);
     if (!image) return refuse(image.failure());
@@ -189,7 +192,8 @@ class plugin_set::swap_run {
     library_digest_ = receipt_.to_digest;
     if (library && *library != file_)
       if (auto other = loader::read_image(*library)) library_digest_ = loader::digest_of(*other);
-    if (receipt_.to_digest == receipt_.from_digest)
+    if (auto done = remember_library(); !done) return refuse(done.failure());
+    if (receipt_.to_digest == receipt_.from_digest && !what_.reconfigure)
       return refuse(file_.string() + " is the file that runs already, generation " +
                     std::to_string(receipt_.from_generation));
 
@@ -198,12 +202,14 @@ class plugin_set::swap_run {
     std::vector<std::string> plugins;
     for (const auto& [name, settings] : model().topics) topics.push_back(name);
     for (const auto& [name, settings] : model().plugins) plugins.push_back(name);
+    const auto apart = manifests_apart();
+    for (const auto& one : apart) others.push_back(&one);
     swap_verdict verdict;
     {
       const std::lock_guard lock(set_.mutex_);
       for (const auto& e : set_.entries_)
         if (e.get() != entry_ && e->file) others.push_back(&e->file->promised());
-      verdict = compare_versions(entry_->file->promised(), *promised, others, topics, plugins);
+      verdict = compare_versions(entry_->file->promised(), *promised, others, topics, plugins, what_.back);
     }
     for (auto& why : verdict.never) receipt_.reasons.push_back(std::move(why));
     auto& careful = what_.force ? receipt_.overruled : receipt_.reasons;
@@ -211,9 +217,25 @@ class plugin_set::swap_run {
     if (!receipt_.reasons.empty()) return false;
     fault_point("swap.stage");
     // A kill from here on comes up in the present generation.
-    if (auto done = move_pointer(entry_->file->generation(), *entry_->file); !done) return refuse(done.failure());
+    if (auto done = move_pointer(entry_->file->generation(), *entry_->file, was_preferred_); !done)
+      return refuse(done.failure());
     step("check");
     return true;
+  }
+
+  // Whether what runs was put in the library's place by somebody, and whether that will be said of the next one.
+  result<void> remember_library() {
+    const auto pointer = read_pointer(*model().state, what_.plugin, set_.parts_.home);
+    if (!pointer) return pointer.failure();
+    const bool known = *pointer && (*pointer)->digest == receipt_.from_digest;
+    if (what_.reconfigure) {
+      library_digest_ = known ? (*pointer)->library_digest : receipt_.from_digest;
+      was_preferred_ = will_be_preferred_ = known && (*pointer)->preferred;
+    } else {
+      was_preferred_ = known && (*pointer)->preferred && (*pointer)->library_digest == library_digest_;
+      will_be_preferred_ = !what_.back && library_digest_ != receipt_.to_digest;
+    }
+    return {};
   }
 
   bool loaded() {
@@ -222,6 +244,7 @@ class plugin_set::swap_run {
     if (!file) return refuse(file.failure());
     next_ = std::make_unique<entry>();
     next_->id = what_.plugin;
+    next_->model = model_;
     next_->swapped = true;
     next_->file = std::move(*file);
     receipt_.to_generation = generation;
@@ -283,8 +306,7 @@ class plugin_set::swap_run {
     const auto begun = set_.parts_.time->steady_us();
     if (with_state && !close_doors()) {
       open_doors(begun);
-      return refuse("its requests or jobs did not end within " +
-                    std::to_string(settings_->second.swap.drain->count() / 1000) +
+      return refuse("its requests or jobs did not end within " + std::to_string(settings().swap.drain->count() / 1000) +
                     " ms, so its state can't be handed over");
     }
     auto done = present().writer->hand_over(
@@ -310,6 +332,7 @@ class plugin_set::swap_run {
     {
       const std::lock_guard lock(set_.mutex_);
       former_ = std::move(next_);
+      std::swap(former_->model, entry_->model);
       std::swap(former_->file, entry_->file);
       std::swap(former_->running, entry_->running);
       std::swap(former_->watching, entry_->watching);
@@ -374,7 +397,7 @@ class plugin_set::swap_run {
 
   template <typename Done>
   bool wait_until(Done done) {
-    const auto until = std::chrono::steady_clock::now() + *settings_->second.swap.drain;
+    const auto until = std::chrono::steady_clock::now() + *settings().swap.drain;
     while (!done()) {
       if (std::chrono::steady_clock::now() > until) return false;
       std::this_thread::sleep_for(look_every);
@@ -384,7 +407,7 @@ class plugin_set::swap_run {
 
   // Probation: false when the new generation fails more than the one before, is not healthy, or the host ends.
   bool proven() {
-    const auto span = what_.probation.count() >= 0 ? what_.probation : *settings_->second.swap.probation;
+    const auto span = what_.probation.count() >= 0 ? what_.probation : *settings().swap.probation;
     const auto until = std::chrono::steady_clock::now() + span;
     const auto base = work_of(present().counts);
     const double share_before =
@@ -466,6 +489,19 @@ class plugin_set::swap_run {
     which.reset();
   }
 
+  // Of the host's other plugins that run in processes of their own, or in the host's own one when this runs apart.
+  std::vector<loader::manifest> manifests_apart() const {
+    std::vector<loader::manifest> out;
+    for (const auto& [id, settings] : model().plugins) {
+      const bool elsewhere = std::ranges::any_of(settings.hosts, [&](const auto& host) {
+        return *host != set_.parts_.host_name && topology::split_process(*host).host == set_.parts_.home;
+      });
+      if (!elsewhere || id == what_.plugin) continue;
+      if (auto found = manifest_to_start(model(), id, set_.parts_.home)) out.push_back(std::move(*found));
+    }
+    return out;
+  }
+
   // What only the former version needed goes, once it is not there any more: here, and on the other hosts of the store.
   void contract() {
     auto& i = present();
@@ -483,16 +519,18 @@ class plugin_set::swap_run {
                {{"plugin", what_.plugin}, {"error", done.failure().text}});
   }
 
-  result<void> move_pointer(std::uint64_t generation, const loader::module& file) {
-    return write_pointer(*model().state, what_.plugin, set_.parts_.host_name,
-                         {generation, file.copy(), file.digest(), library_digest_});
+  result<void> move_pointer(std::uint64_t generation, const loader::module& file, bool preferred) {
+    return write_pointer(*model().state, what_.plugin, set_.parts_.home,
+                         {generation, file.copy(), file.digest(), library_digest_, preferred});
   }
 
   plugin_set& set_;
   const swap_request what_;
   const std::function<void(const swap_step&)>& tell_;
   const std::atomic<bool>& given_up_;
-  const std::map<std::string, topology::plugin_settings>::const_iterator settings_;
+  shared_topology model_;  // that the next generation goes by
+  bool was_preferred_ = false;
+  bool will_be_preferred_ = false;
   swap_receipt receipt_;
   entry* entry_ = nullptr;
   std::unique_ptr<entry> next_;
@@ -506,19 +544,33 @@ class plugin_set::swap_run {
 
 swap_receipt plugin_set::swap(const swap_request& what, const std::function<void(const swap_step&)>& tell,
                               const std::atomic<bool>& given_up) {
-  return swap_run(*this, what, tell, given_up).run();
+  // The dispatcher holds the requests of one plugin at a time.
+  const std::unique_lock one(swaps_, std::try_to_lock);
+  if (!one) {
+    swap_receipt refused;
+    refused.plugin = what.plugin;
+    refused.host = parts_.home;
+    refused.begun_us = parts_.time->wall_us();
+    refused.reasons.emplace_back("another swap is under way on this host");
+    return refused;
+  }
+  auto receipt = swap_run(*this, what, tell, given_up).run();
+  if (receipt.outcome == swap_outcome::swapped && parts_.swapped) parts_.swapped(what.plugin);
+  return receipt;
 }
 
 void plugin_set::publish_routes() {
+  const std::lock_guard one(publishing_);
   auto table = std::make_shared<runtime::route_table>();
   {
     const std::lock_guard lock(mutex_);
     for (const auto& e : entries_) {
-      if (!e->running) continue;
+      if (!e->running || e->leaving) continue;
       if (auto added = table->add(e->running); !added)
         log_error("Routes could not be added.", {{"plugin", e->id}, {"error", added.failure().text}});
     }
   }
+  if (parts_.add_apart) parts_.add_apart(*table);
   parts_.router->routes(std::move(table));
 }
 

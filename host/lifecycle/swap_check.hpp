@@ -17,10 +17,12 @@ struct swap_verdict {
 };
 
 // `others`: what the other plugins of the topology say of themselves, as far as they are known here. `topics` and
-// `plugins` are the names that the topology has.
+// `plugins` are the names that the topology has. `back`: `next`
+// was here before `now`, so migrations that only add may be ahead of it.
 swap_verdict compare_versions(const loader::manifest& now, const loader::manifest& next,
                               const std::vector<const loader::manifest*>& others,
-                              const std::vector<std::string>& topics, const std::vector<std::string>& plugins);
+                              const std::vector<std::string>& topics, const std::vector<std::string>& plugins,
+                              bool back = false);
 
 // Dotted numbers, part by part: negative when `a` is the older one. What is no number counts as text.
 int compare_version_numbers(std::string_view a, std::string_view b);

@@ -56,8 +56,7 @@ discovery discover(const topology::topology& model) {
   return out;
 }
 
-validation validate_file(const std::string& file, const topology::env_lookup& env) {
-  topology::parsed_topology parsed = topology::load_topology(file, env);
+validation validate(topology::parsed_topology parsed) {
   discovery found = discover(parsed.model);
   std::vector<topology::problem> all = std::move(parsed.problems);
   const auto take = [&all](std::vector<topology::problem> more) {
@@ -67,6 +66,10 @@ validation validate_file(const std::string& file, const topology::env_lookup& en
   take(topology::validate(parsed.model, found.manifests));
   topology::sort_by_place(all);
   return {std::move(parsed.model), std::move(found.manifests), std::move(all)};
+}
+
+validation validate_file(const std::string& file, const topology::env_lookup& env) {
+  return validate(topology::load_topology(file, env));
 }
 
 }  // namespace gantry::loader

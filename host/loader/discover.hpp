@@ -23,6 +23,7 @@ struct validation {
   topology::manifest_map manifests;
   std::vector<topology::problem> problems;
 };
+validation validate(topology::parsed_topology parsed);
 validation validate_file(const std::string& file, const topology::env_lookup& env = topology::process_env);
 
 }  // namespace gantry::loader

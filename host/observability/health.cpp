@@ -27,18 +27,20 @@ std::shared_ptr<health::entry> health::find(health_kind kind, std::string_view n
   return found == entries_.end() ? nullptr : *found;
 }
 
-void health::add(health_kind kind, std::string name, check run) {
+void health::add(health_kind kind, std::string name, check run, bool vital) {
   std::unique_lock lock(mutex_);
   if (const auto known = find(kind, name)) {
     lock.unlock();
     const std::lock_guard own(known->mutex);
     known->run = std::move(run);
+    known->vital = vital;
     return;
   }
   auto made = std::make_shared<entry>();
   made->kind = kind;
   made->name = std::move(name);
   made->run = std::move(run);
+  made->vital = vital;
   entries_.push_back(std::move(made));
 }
 
@@ -57,6 +59,7 @@ void health::remove(health_kind kind, std::string_view name) {
 
 health_report health::report(health_kind kind) const {
   health_report out;
+  bool whole = true;
   std::string checks;
   std::vector<std::shared_ptr<entry>> asked;
   {
@@ -74,12 +77,12 @@ health_report health::report(health_kind kind) const {
       checks += R"(,"status":"ok"})";
       continue;
     }
-    out.ok = false;
-    checks += R"(,"status":"failing","reason":)";
+    (e->vital ? out.ok : whole) = false;
+    checks += e->vital ? R"(,"status":"failing","reason":)" : R"(,"status":"degraded","reason":)";
     append_clean(checks, outcome.failure().text, true);
     checks += '}';
   }
-  out.body = std::string(R"({"status":")") + (out.ok ? "ok" : "failing") + R"(","checks":[)" + checks + "]}";
+  out.body = std::string(R"({"status":")") + (!out.ok ? "failing" : whole ? "ok" : "degraded") + R"(","checks":[)" + checks + "]}";
   return out;
 }
 

@@ -21,7 +21,7 @@ enum class health_kind {
 
 struct health_report {
   bool ok = true;
-  std::string body;  // {"status":"ok|failing","checks":[{"name","status","reason"?}]}; answer 200 or 503 with it
+  std::string body;  // {"status":"ok|degraded|failing","checks":[{"name","status","reason"?}]}; answer 200, or 503 unless ok
 };
 
 class health {
@@ -31,7 +31,8 @@ class health {
   using check = std::function<result<void>()>;
 
   // Adds a check, or replaces the one of this kind and name.
-  void add(health_kind kind, std::string name, check run);
+  // One that is not `vital` fails by itself: the whole is degraded then, and ok.
+  void add(health_kind kind, std::string name, check run, bool vital = true);
   // The check is not called any more once this has returned. Nothing happens when there is none.
   void remove(health_kind kind, std::string_view name);
 
@@ -42,6 +43,7 @@ class health {
   struct entry {
     health_kind kind;
     std::string name;
+    bool vital = true;  // guarded by mutex
     std::mutex mutex;
     check run;  // guarded by mutex; empty once it was removed
   };

@@ -124,6 +124,7 @@ void write_and_wait(instance& to, gantry_context& context, const std::optional<i
     context.reply = problem_for(GANTRY_UNAVAILABLE, why);
     return;
   }
+  const blackbox::host_time waits;
   std::unique_lock lock(with->mutex);
   while (!with->answer) {
     const auto left = context.deadline_us - time.steady_us();
@@ -266,6 +267,7 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   const std::string trace = child_trace(traceparent);
   gantry_context context(to);
   context.deadline_us = deadline;
+  context.may_lag = at.found->may_lag;
   context.why = {correlation_id, {}, trace};
   gantry_request request{};
   request.struct_size = sizeof request;
@@ -281,7 +283,7 @@ gantry_status dispatcher::call_from(instance& from, const gantry_call& c, std::i
   request.correlation_id = str(correlation_id);
   request.traceparent = str(trace);
   request.caller = str(from.id());
-  request.deadline_us = clock_.wall_us() + (deadline - begun);
+  request.deadline_us = to.now_us() + (deadline - begun);
   if (at.found->idempotent) {
     handle_once(to, *at.found, request, headers.find("idempotency-key"), context, clock_);
   } else {

@@ -34,6 +34,7 @@ struct gantry_context {
   void (*write_drop)(void* user) = nullptr;
   std::string result;  // of a job
   bool is_job = false;
+  bool may_lag = false;  // the snapshot may come from a replica
   std::unique_ptr<gantry::store::session> snapshot;
   gantry_db db;
 };

@@ -24,6 +24,8 @@ struct route {
   gantry_request_handler handler = nullptr;
   void* user = nullptr;
   observability::histogram* latency = nullptr;
+  std::uint32_t note = 0;  // its name in the black box
+  bool may_lag = false;    // its snapshots may come from a replica
 };
 
 struct subscription {
@@ -37,6 +39,8 @@ struct subscription {
   gantry_observer observe = nullptr;
   void* user = nullptr;
   observability::histogram* latency = nullptr;
+  std::uint32_t topic_note = 0;  // names in the black box
+  std::uint32_t type_note = 0;
 };
 
 struct emission {
@@ -58,6 +62,7 @@ struct job_kind {
   gantry_job_done on_done = nullptr;
   gantry_job_failed on_failed = nullptr;
   void* user = nullptr;
+  std::uint32_t note = 0;  // its name in the black box
 };
 
 struct timer_kind {
@@ -65,6 +70,7 @@ struct timer_kind {
   gantry_timer_fire fire = nullptr;
   gantry_status (*restore)(void* user, gantry_db* snapshot) = nullptr;
   void* user = nullptr;
+  std::uint32_t note = 0;  // its name in the black box
 };
 
 struct replay_hook {

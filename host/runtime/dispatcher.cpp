@@ -1,7 +1,5 @@
 #include "runtime/dispatcher.hpp"
 
-#include <charconv>
-
 #include "base/uri.hpp"
 #include "base/uuid.hpp"
 #include "runtime/context.hpp"
@@ -110,6 +108,7 @@ class dispatcher::request_write final : public write {
 
   cause why() const override { return request_->context_.why; }
   instance* of() const override { return &request_->to_; }
+  std::uint32_t note() const override { return request_->route_.note; }
 
   gantry_status run(gantry_tx& tx) override {
     const auto& r = *request_;
@@ -141,13 +140,7 @@ bool dispatcher::request_work::prepare(gantry_request& request) {
     answer(problem(400, "bad-request", "Bad Request", "the request's target: " + malformed_));
     return false;
   }
-  std::int64_t timeout_us = default_timeout_us_;
-  if (const auto text = find_header(in_.headers, "gantry-deadline-ms"); !text.empty()) {
-    std::int64_t ms = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
-    if (code == std::errc{} && end == text.data() + text.size() && ms >= 0)
-      timeout_us = ms > timeout_us / 1000 ? timeout_us : ms * 1000;
-  }
+  const auto timeout_us = timeout_of(find_header(in_.headers, "gantry-deadline-ms"), default_timeout_us_);
   context_.deadline_us = begun_us_ + timeout_us;
   if (clock_.steady_us() >= context_.deadline_us) {
     answer(problem_for(GANTRY_TIMEOUT, "the request waited longer than its deadline"));
@@ -171,7 +164,7 @@ bool dispatcher::request_work::prepare(gantry_request& request) {
   request.correlation_id = str(correlation_id_);
   request.traceparent = str(traceparent_);
   request.caller = str(in_.caller);
-  request.deadline_us = clock_.wall_us() + (context_.deadline_us - clock_.steady_us());
+  request.deadline_us = to_.now_us() + (context_.deadline_us - clock_.steady_us());
   return true;
 }
 
@@ -232,7 +225,10 @@ dispatcher::dispatcher(request_pool& workers, request_pool& callbacks, const clo
       default_timeout_us_(deadline_us),
       table_(std::make_shared<const route_table>()) {}
 
-void dispatcher::routes(std::shared_ptr<const route_table> table) { table_.store(std::move(table)); }
+void dispatcher::routes(std::shared_ptr<const route_table> table) {
+  const std::lock_guard lock(publishing_);
+  table_.store(std::move(table));
+}
 
 std::weak_ptr<const route_table> dispatcher::hold(const std::string& plugin) {
   {
@@ -241,6 +237,7 @@ std::weak_ptr<const route_table> dispatcher::hold(const std::string& plugin) {
     holding_.store(true, std::memory_order_release);
   }
   // Whoever takes the new table sees that the plugin is held.
+  const std::lock_guard lock(publishing_);
   auto table = table_.load();
   std::weak_ptr<const route_table> before = table;
   table_.store(std::make_shared<const route_table>(*table));
@@ -278,6 +275,10 @@ void dispatcher::submit(inbound&& in, std::unique_ptr<reply_sink> sink) {
   auto table = table_.load();
   auto in_place = std::make_unique<inbound>(std::move(in));
   const auto at = table->find(in_place->method, in_place->path);
+  if (at.apart != nullptr) {
+    at.apart->pass_on(std::move(*in_place), std::move(sink));
+    return;
+  }
   if (at.owner == nullptr) {
     if (at.allowed.empty()) {
       sink->send(problem(404, "no-route", "Not Found", "no plugin here answers " + in_place->path));

@@ -111,6 +111,7 @@ class dispatcher {
   request_pool& callbacks_;
   const clock& clock_;
   const std::int64_t default_timeout_us_;
+  std::mutex publishing_;  // whoever changes table_
   std::atomic<std::shared_ptr<const route_table>> table_;
   struct held_request {
     std::unique_ptr<inbound> in;

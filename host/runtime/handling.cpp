@@ -19,7 +19,7 @@ bool refuses(const instance& owner, gantry_status status) {
 
 void handle(instance& owner, const route& r, const gantry_request& request, gantry_context& context) {
   const observability::work_scope scope({owner.id(), owner.generation(), context.why.correlation_id, r.pattern});
-  const watched_work watched(owner, work_kind::request, r.pattern, context.why.correlation_id);
+  const watched_work watched(owner, {.kind = work_kind::request, .what = r.note, .id = context.why.correlation_id});
   fail(GANTRY_OK, {});
   auto status = owner.guarded([&] { return r.handler(r.user, &request, &context); }, "request handler");
   context.end_read();

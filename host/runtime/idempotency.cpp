@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "runtime/values.hpp"
 
@@ -97,9 +98,9 @@ idempotency_key make_idempotency_key(std::string_view principal, std::string_vie
   return out;
 }
 
-void idempotency::hour_index::add(std::uint64_t print, std::uint64_t row) {
+void idempotency::print_table::add(std::uint64_t print, std::uint64_t row) {
   if ((used + 1) * 10 > places.size() * 7) {
-    std::vector<place> old(std::max<std::size_t>(64, places.size() * 2));
+    std::vector<key_place> old(std::max<std::size_t>(64, places.size() * 2));
     old.swap(places);
     used = 0;
     for (const auto& p : old)
@@ -111,11 +112,38 @@ void idempotency::hour_index::add(std::uint64_t print, std::uint64_t row) {
   ++used;
 }
 
-idempotency::hour_index& idempotency::index_of(std::int64_t hour) {
-  for (auto& h : hours_)
-    if (h.hour == hour) return h;
-  hours_.insert(hours_.begin(), hour_index{hour, {}, 0});
-  return hours_.front();
+template <typename F>
+bool idempotency::print_table::any(std::uint64_t print, F&& fn) const {
+  if (places.empty()) return false;
+  for (std::size_t at = print & (places.size() - 1); places[at].row != 0; at = (at + 1) & (places.size() - 1))
+    if (places[at].print == print && fn(places[at].row)) return true;
+  return false;
+}
+
+void idempotency::note(std::uint64_t print, std::uint64_t row, std::int64_t hour) {
+  recent_.add(print, row);
+  oldest_hour_ = std::min(oldest_hour_, hour);
+  newest_hour_ = std::max(newest_hour_, hour);
+}
+
+// Behind a batch whose keys are all in: a run ends with a row.
+void idempotency::make_room() {
+  if (recent_.used < keys_in_memory_ || runs_.writing()) return;
+  if (shared_) {
+    before_ = std::move(recent_);
+    recent_ = {};
+    return;
+  }
+  std::vector<key_place> places;
+  places.reserve(recent_.used);
+  std::copy_if(recent_.places.begin(), recent_.places.end(), std::back_inserter(places),
+               [](const key_place& p) { return p.row != 0; });
+  recent_ = {};
+  runs_.take(std::move(places), next_row_ - 1, newest_hour_);
+}
+
+std::int64_t idempotency::newest_us() const noexcept {
+  return newest_hour_ == INT64_MIN ? 0 : (newest_hour_ + 1) * hour_us;
 }
 
 result<void> idempotency::load(store::session& session, bool shared) {
@@ -155,9 +183,10 @@ gantry_status idempotency::unpack_some(store::session& session, bool& more) {
       const auto key = read_key(keys.data() + i * key_bytes);
       const gantry_value params[] = {value(key.high), value(key.low), value(key.body), value(hour),
                                      blob(take_text(replies))};
-      status = session.defer("INSERT INTO gantry_idempotency_key (high, low, body, hour, reply)"
-                             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (high, low) DO NOTHING",
-                             params);
+      status = session.defer(
+          "INSERT INTO gantry_idempotency_key (high, low, body, hour, reply)"
+          " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (high, low) DO NOTHING",
+          params);
     }
   }
   rows->close();
@@ -166,32 +195,70 @@ gantry_status idempotency::unpack_some(store::session& session, bool& more) {
   return more ? session.defer("DELETE FROM gantry_idempotency WHERE id <= $1", done) : gantry_status{GANTRY_OK};
 }
 
-// Which keys there were at the start. Those of other hosts since then are not among them.
+// Some of the keys that there were at the start. Those of other hosts since then are not among them.
 result<void> idempotency::load_keys(store::session& session) {
   if (auto done = unpack_rows(session); !done) return done;
+  const auto failed = [&] { return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())}; };
   store::cursor* rows = nullptr;
-  if (session.query("SELECT high, hour FROM gantry_idempotency_key", {}, &rows) != GANTRY_OK)
-    return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
-  while (rows->next() == GANTRY_OK)
-    index_of(integer_at(*rows, 1)).add(static_cast<std::uint64_t>(integer_at(*rows, 0)), 1);
+  if (session.query("SELECT min(hour), max(hour) FROM gantry_idempotency_key", {}, &rows) != GANTRY_OK) return failed();
+  gantry_value oldest{};
+  if (rows->next() == GANTRY_OK && rows->column(0, oldest) == GANTRY_OK && oldest.type == GANTRY_INT) {
+    oldest_hour_ = oldest.as.i;
+    newest_hour_ = integer_at(*rows, 1);
+  }
   rows->close();
+  const gantry_value some[] = {value(newest_hour_ - 1), value(static_cast<std::int64_t>(keys_in_memory_))};
+  if (session.query("SELECT high FROM gantry_idempotency_key WHERE hour >= $1 LIMIT $2", some, &rows) != GANTRY_OK)
+    return failed();
+  while (rows->next() == GANTRY_OK) recent_.add(static_cast<std::uint64_t>(integer_at(*rows, 0)), 1);
+  rows->close();
+  make_room();
   return {};
 }
 
+// Old rows too: they are forgotten by wants_expiry(), and no id of theirs may be given again.
 result<void> idempotency::load_rows(store::session& session) {
-  // Old rows too: they are forgotten by wants_expiry(), and no id of theirs may be given again.
+  constexpr std::size_t rows_at_once = 64;
+  if (auto done = runs_.load(session); !done) return done;
+  const auto failed = [&] { return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())}; };
   store::cursor* rows = nullptr;
-  if (session.query("SELECT id, hour, keys FROM gantry_idempotency", {}, &rows) != GANTRY_OK)
-    return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
-  while (rows->next() == GANTRY_OK) {
-    const auto id = static_cast<std::uint64_t>(integer_at(*rows, 0));
-    auto& index = index_of(integer_at(*rows, 1));
-    const auto keys = text_at(*rows, 2);
-    for (std::size_t i = 0; (i + 1) * key_bytes <= keys.size(); ++i)
-      index.add(read_key(keys.data() + i * key_bytes).high, (id << 16) | i);
-    next_row_ = std::max(next_row_, id + 1);
-  }
+  if (session.query("SELECT hour FROM gantry_idempotency ORDER BY id LIMIT 1", {}, &rows) != GANTRY_OK) return failed();
+  if (rows->next() == GANTRY_OK) oldest_hour_ = newest_hour_ = integer_at(*rows, 0);
   rows->close();
+  next_row_ = runs_.through() + 1;
+  for (std::size_t read = rows_at_once; read == rows_at_once;) {
+    const gantry_value next[] = {value(next_row_), value(static_cast<std::int64_t>(rows_at_once))};
+    if (session.query("SELECT id, hour, keys FROM gantry_idempotency WHERE id >= $1 ORDER BY id LIMIT $2", next,
+                      &rows) != GANTRY_OK)
+      return failed();
+    gantry_status row = GANTRY_OK;
+    for (read = 0; (row = rows->next()) == GANTRY_OK; ++read) {
+      const auto id = static_cast<std::uint64_t>(integer_at(*rows, 0));
+      const auto hour = integer_at(*rows, 1);
+      const auto keys = text_at(*rows, 2);
+      for (std::size_t i = 0; (i + 1) * key_bytes <= keys.size(); ++i)
+        note(read_key(keys.data() + i * key_bytes).high, (id << 16) | i, hour);
+      next_row_ = id + 1;
+    }
+    rows->close();
+    if (row != GANTRY_DONE) return failed();
+    make_room();
+    if (auto done = write_runs(session); !done) return done;
+  }
+  return {};
+}
+
+// All of the run that waits. Only at a start; else a batch takes a part of it.
+result<void> idempotency::write_runs(store::session& session) {
+  while (runs_.writing()) {
+    runs_.begin_batch();
+    if (session.begin() != GANTRY_OK || runs_.write(session) != GANTRY_OK || session.commit() != GANTRY_OK) {
+      error why{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
+      session.rollback();
+      return why;
+    }
+    runs_.committed();
+  }
   return {};
 }
 
@@ -214,13 +281,14 @@ result<void> spread_idempotency_rows(store::session& session) {
     auto status = there;
     for (std::size_t at = 0; status == GANTRY_OK && at + key_bytes <= keys.size(); at += key_bytes) {
       const auto key = read_key(keys.data() + at);
-      const gantry_value row[] = {value(key.high), value(key.low), value(key.body), value(hour), blob(take_text(replies))};
-      status = session.defer("INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)"
-                             " ON CONFLICT (high, low) DO NOTHING",
-                             row);
+      const gantry_value row[] = {value(key.high), value(key.low), value(key.body), value(hour),
+                                  blob(take_text(replies))};
+      status = session.defer(
+          "INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)"
+          " ON CONFLICT (high, low) DO NOTHING",
+          row);
     }
-    if (status != GANTRY_OK)
-      return error{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
+    if (status != GANTRY_OK) return error{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
   }
   if (session.exec("DELETE FROM gantry_idempotency", {}, nullptr) != GANTRY_OK)
     return error{errc::io, "writing idempotency keys: " + std::string(session.error_text())};
@@ -245,45 +313,48 @@ idempotency::found idempotency::find(store::session& session, const idempotency_
     out = decode_reply(e.text);
     return found::same;
   }
-  if (shared_) return ask_table || taken_ || knows(key.high) ? find_shared(session, key, out) : found::nothing;
-  for (const auto& h : hours_) {
-    if (h.places.empty()) continue;
-    for (std::size_t at = key.high & (h.places.size() - 1); h.places[at].row != 0; at = (at + 1) & (h.places.size() - 1)) {
-      if (h.places[at].print != key.high) continue;
-      const gantry_value row[] = {value(h.places[at].row >> 16)};
-      const std::size_t index = h.places[at].row & 0xFFFF;
-      store::cursor* rows = nullptr;
-      if (session.query("SELECT keys, replies FROM gantry_idempotency WHERE id = $1", row, &rows) != GANTRY_OK)
-        return found::unreadable;
-      auto answer = found::nothing;
-      const auto there = rows->next();
-      if (there != GANTRY_OK && there != GANTRY_DONE) answer = found::unreadable;
-      if (there == GANTRY_OK) {
-        const auto keys = text_at(*rows, 0);
-        if ((index + 1) * key_bytes <= keys.size()) {
-          const auto stored = read_key(keys.data() + index * key_bytes);
-          if (stored.high == key.high && stored.low == key.low) {
-            answer = stored.body == key.body ? found::same : found::other_body;
-            auto replies = text_at(*rows, 1);
-            for (std::size_t skip = 0; skip < index; ++skip) take_text(replies);
-            if (answer == found::same) out = decode_reply(take_text(replies));
-          }
-        }
-      }
-      rows->close();
-      if (answer != found::nothing) return answer;
-    }
+  if (shared_) {
+    const auto known = [](std::uint64_t) { return true; };
+    return ask_table || taken_ || recent_.any(key.high, known) || before_.any(key.high, known)
+               ? find_shared(session, key, out)
+               : found::nothing;
   }
-  return found::nothing;
+  auto answer = found::nothing;
+  const auto there = [&](std::uint64_t place) {
+    answer = look(session, place, key, out);
+    return answer != found::nothing;
+  };
+  if (recent_.any(key.high, there)) return answer;
+  std::vector<std::uint64_t> older;
+  if (!runs_.find(session, key.high, older)) return found::unreadable;
+  for (const auto place : older)
+    if (there(place)) break;
+  return answer;
 }
 
-bool idempotency::knows(std::uint64_t print) const {
-  for (const auto& h : hours_) {
-    if (h.places.empty()) continue;
-    for (std::size_t at = print & (h.places.size() - 1); h.places[at].row != 0; at = (at + 1) & (h.places.size() - 1))
-      if (h.places[at].print == print) return true;
+// In one row, at the place where the key's print was found. The row may have expired.
+idempotency::found idempotency::look(store::session& session, std::uint64_t place, const idempotency_key& key,
+                                     reply& out) const {
+  const gantry_value row[] = {value(place >> 16)};
+  const std::size_t index = place & 0xFFFF;
+  store::cursor* rows = nullptr;
+  if (session.query("SELECT keys, replies FROM gantry_idempotency WHERE id = $1", row, &rows) != GANTRY_OK)
+    return found::unreadable;
+  auto answer = found::nothing;
+  const auto there = rows->next();
+  if (there != GANTRY_OK && there != GANTRY_DONE) answer = found::unreadable;
+  const auto keys = there == GANTRY_OK ? text_at(*rows, 0) : std::string_view();
+  if ((index + 1) * key_bytes <= keys.size()) {
+    const auto stored = read_key(keys.data() + index * key_bytes);
+    if (stored.high == key.high && stored.low == key.low) {
+      answer = stored.body == key.body ? found::same : found::other_body;
+      auto replies = text_at(*rows, 1);
+      for (std::size_t skip = 0; skip < index; ++skip) take_text(replies);
+      if (answer == found::same) out = decode_reply(take_text(replies));
+    }
   }
-  return false;
+  rows->close();
+  return answer;
 }
 
 idempotency::found idempotency::find_shared(store::session& session, const idempotency_key& key, reply& out) const {
@@ -310,9 +381,9 @@ gantry_status idempotency::write_shared(store::session& session) {
     for (const auto& v : {value(e.key.high), value(e.key.low), value(e.key.body), value(written_hour_), blob(e.text)})
       params.push_back(v);
   // Not deferred: that it was a key, and nothing else, must be known.
-  const auto status = session.exec_many(
-      "INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)", params, 5,
-      batch_.size(), nullptr);
+  const auto status =
+      session.exec_many("INSERT INTO gantry_idempotency_key (high, low, body, hour, reply) VALUES ($1, $2, $3, $4, $5)",
+                        params, 5, batch_.size(), nullptr);
   taken_ = taken_ || status == GANTRY_CONFLICT;
   return status;
 }
@@ -322,11 +393,14 @@ void idempotency::keep(const idempotency_key& key, const reply& r) { batch_.push
 void idempotency::begin_batch() {
   batch_.clear();
   written_row_ = 0;
+  runs_.begin_batch();
 }
 
-gantry_status idempotency::write(store::session& session, std::int64_t wall_us) {
+gantry_status idempotency::write(store::session& session, std::int64_t now_us) {
+  if (runs_.writing())
+    if (const auto status = runs_.write(session); status != GANTRY_OK) return status;
   if (batch_.empty()) return GANTRY_OK;
-  written_hour_ = wall_us / hour_us;
+  written_hour_ = now_us / hour_us;
   written_row_ = next_row_;
   if (shared_) return write_shared(session);
   std::string keys;
@@ -343,29 +417,31 @@ gantry_status idempotency::write(store::session& session, std::int64_t wall_us) 
 }
 
 void idempotency::committed() {
+  runs_.committed();
   if (written_row_ != 0) {
-    auto& index = index_of(written_hour_);
-    for (std::size_t i = 0; i < batch_.size(); ++i) index.add(batch_[i].key.high, (written_row_ << 16) | i);
+    for (std::size_t i = 0; i < batch_.size(); ++i) note(batch_[i].key.high, (written_row_ << 16) | i, written_hour_);
     ++next_row_;
+    make_room();
   }
   taken_ = false;
   begin_batch();
 }
 
-bool idempotency::wants_expiry(std::int64_t wall_us) const {
-  return std::any_of(hours_.begin(), hours_.end(),
-                     [&](const hour_index& h) { return h.hour < wall_us / hour_us - kept_hours; });
+bool idempotency::wants_expiry(std::int64_t now_us) const { return oldest_hour_ < now_us / hour_us - kept_hours; }
+
+gantry_status idempotency::expire(store::session& session, std::int64_t now_us) {
+  const auto oldest = now_us / hour_us - kept_hours;
+  const gantry_value params[] = {value(oldest)};
+  const auto status = session.exec(
+      shared_ ? "DELETE FROM gantry_idempotency_key WHERE hour < $1" : "DELETE FROM gantry_idempotency WHERE hour < $1",
+      params, nullptr);
+  return status != GANTRY_OK || shared_ ? status : runs_.expire(session, oldest);
 }
 
-gantry_status idempotency::expire(store::session& session, std::int64_t wall_us) {
-  const gantry_value oldest[] = {value(wall_us / hour_us - kept_hours)};
-  return session.exec(shared_ ? "DELETE FROM gantry_idempotency_key WHERE hour < $1"
-                              : "DELETE FROM gantry_idempotency WHERE hour < $1",
-                      oldest, nullptr);
-}
-
-void idempotency::expired(std::int64_t wall_us) {
-  std::erase_if(hours_, [&](const hour_index& h) { return h.hour < wall_us / hour_us - kept_hours; });
+// What is known in memory of rows that are gone does no harm: they are looked for and not there.
+void idempotency::expired(std::int64_t now_us) {
+  oldest_hour_ = now_us / hour_us - kept_hours;
+  runs_.expired(oldest_hour_);
 }
 
 }  // namespace gantry::runtime

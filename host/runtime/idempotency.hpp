@@ -1,12 +1,16 @@
-// Replies to requests with an Idempotency-Key, kept for 24 hours in the plugin's store in the transaction of their effect.
+// Replies to requests with an Idempotency-Key, kept for 24 hours in the plugin's store in the transaction of their
+// effect.
 //
-// One row holds the replies of a whole batch, in the order of time, and an hour's rows go together: keeping a reply costs
-// a few hundred bytes at the end of a table, whatever the keys look like. Which row has a key is known in memory: 16 bytes a key,
-// read back at the start from the rows' small `keys` column.
+// One row holds the replies of a whole batch, in the order of time, and an hour's rows go together: keeping a reply
+// costs a few hundred bytes at the end of a table, whatever the keys look like. Which row has a key is known in memory
+// for the newest keys, 16 bytes each, and by sorted runs on disk (key_runs) for the others.
 //
-// Where several hosts share the store there is a row for each key instead, unique: of two hosts that answer the same request one
-// can't commit, runs again, and finds the other's reply. Nobody asks the table before a first attempt that writes: what a
-// new key costs is its part of one round trip a batch.
+// Where several hosts share the store there is a row for each key instead, unique: of two hosts that answer the same
+// request one can't commit, runs again, and finds the other's reply. Nobody asks the table before a first attempt that
+// writes: what a new key costs is its part of one round trip a batch. The newest keys of this host are known in memory,
+// so that a repetition seldom has to run in vain.
+//
+// Ages count on a clock that nobody sets (age_clock.hpp).
 // Owned by a lane. Thread: the lane's, but for begin() and end().
 #pragma once
 
@@ -18,6 +22,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "runtime/key_runs.hpp"
 #include "runtime/reply.hpp"
 #include "store/store.hpp"
 
@@ -28,7 +33,8 @@ inline constexpr std::string_view idempotency_schema =
     " replies BYTEA NOT NULL);";
 
 inline constexpr std::string_view shared_idempotency_schema =
-    "CREATE TABLE IF NOT EXISTS gantry_idempotency_key (high BIGINT NOT NULL, low BIGINT NOT NULL, body BIGINT NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS gantry_idempotency_key (high BIGINT NOT NULL, low BIGINT NOT NULL, body BIGINT NOT "
+    "NULL,"
     " hour BIGINT NOT NULL, reply BYTEA NOT NULL, PRIMARY KEY (high, low));"
     "CREATE INDEX IF NOT EXISTS gantry_idempotency_hour ON gantry_idempotency_key (hour);";
 
@@ -50,8 +56,16 @@ class idempotency {
  public:
   enum class found { nothing, same, other_body, unreadable };
 
-  // `shared`: with other hosts.
+  // As many keys are known in memory; when there are more, they become a run.
+  explicit idempotency(std::size_t keys_in_memory = 1U << 17) : keys_in_memory_(keys_in_memory) {}
+
+  // `shared`: with other hosts. Not in a transaction.
   result<void> load(store::session& session, bool shared = false);
+  // The end of the newest hour in which a reply was kept, microseconds; 0: there is none.
+  std::int64_t newest_us() const noexcept;
+  // How many keys are known in memory, and in how many runs are the others.
+  std::size_t in_memory() const noexcept { return recent_.used + before_.used; }
+  std::size_t runs() const noexcept { return runs_.count(); }
 
   // Marks a key as being worked on; false when it is already. [any]
   bool begin(const idempotency_key& key);
@@ -67,15 +81,16 @@ class idempotency {
   std::size_t kept() const noexcept { return batch_.size(); }
   void back_to(std::size_t kept) { batch_.resize(kept); }
 
-  // Writes the batch's row, if there is anything to keep.
-  gantry_status write(store::session& session, std::int64_t wall_us);
+  // Writes the batch's row, if there is anything to keep, and a part of a run that is being written. Times are those of
+  // the age clock.
+  gantry_status write(store::session& session, std::int64_t now_us);
   void committed();
   void begin_batch();
 
   // Deletes what is older than 24 hours.
-  gantry_status expire(store::session& session, std::int64_t wall_us);
-  bool wants_expiry(std::int64_t wall_us) const;
-  void expired(std::int64_t wall_us);
+  gantry_status expire(store::session& session, std::int64_t now_us);
+  bool wants_expiry(std::int64_t now_us) const;
+  void expired(std::int64_t now_us);
 
  private:
   struct entry {
@@ -83,28 +98,33 @@ class idempotency {
     std::string text;  // the encoded reply
   };
   // Open addressing; a slot is empty when row is 0.
-  struct place {
-    std::uint64_t print = 0;
-    std::uint64_t row = 0;  // 48 bits of row id, 16 bits of index
-  };
-  struct hour_index {
-    std::int64_t hour = 0;
-    std::vector<place> places;
+  struct print_table {
+    std::vector<key_place> places;
     std::size_t used = 0;
     void add(std::uint64_t print, std::uint64_t row);
+    // Calls fn(row) for each place of the print, until it says true.
+    template <typename F>
+    bool any(std::uint64_t print, F&& fn) const;
   };
-  hour_index& index_of(std::int64_t hour);
+  void note(std::uint64_t print, std::uint64_t row, std::int64_t hour);
+  void make_room();
+  result<void> write_runs(store::session& session);
   result<void> load_rows(store::session& session);
+  found look(store::session& session, std::uint64_t place, const idempotency_key& key, reply& out) const;
   result<void> load_keys(store::session& session);
   result<void> unpack_rows(store::session& session);
   gantry_status unpack_some(store::session& session, bool& more);
   found find_shared(store::session& session, const idempotency_key& key, reply& out) const;
   gantry_status write_shared(store::session& session);
-  bool knows(std::uint64_t print) const;
 
   bool shared_ = false;
   bool taken_ = false;  // another host has stored one of this batch's keys: the table is asked
-  std::vector<hour_index> hours_;
+  const std::size_t keys_in_memory_;
+  print_table recent_;
+  print_table before_;  // of a shared store: those that were there when `recent_` was full
+  key_runs runs_;
+  std::int64_t oldest_hour_ = INT64_MAX;  // that may be in the store
+  std::int64_t newest_hour_ = INT64_MIN;
   std::vector<entry> batch_;
   std::uint64_t next_row_ = 1;
   std::int64_t written_hour_ = 0;

@@ -8,6 +8,7 @@
 #include "runtime/lane.hpp"
 #include "runtime/tables.hpp"
 #include "runtime/text.hpp"
+#include "runtime/watch.hpp"
 
 namespace gantry::runtime {
 
@@ -31,14 +32,21 @@ gantry_status report_throw(const instance& who, const char* what, const char* te
 }
 
 instance::instance(std::string id, std::string version, std::uint32_t generation, const surroundings& surround)
-    : around(surround), id_(std::move(id)), version_(std::move(version)), generation_(generation), table_{} {
+    : around(surround),
+      id_(std::move(id)),
+      version_(std::move(version)),
+      generation_(generation),
+      note_(surround.watch != nullptr ? surround.watch->notes().name(id_) : 0),
+      notes_(surround.watch != nullptr ? &surround.watch->notes() : nullptr),
+      table_{} {
+  if (around.watch != nullptr) around.watch->add(*this);
   table_.struct_size = sizeof(gantry_host);
   table_.capability = find_capability;
   table_.fail = [](const gantry_host*, gantry_status code, gantry_str text) { return fail(code, view(text)); };
   table_.error = [](const gantry_host*) { return str(last_failure()); };
-  table_.now_us = [](const gantry_host* h) { return of(h).around.time->wall_us(); };
+  table_.now_us = [](const gantry_host* h) { return of(h).now_us(); };
   table_.new_id = [](const gantry_host* h, char* out) {
-    const auto text = new_uuid(of(h).around.time->wall_us());
+    const auto text = new_uuid(of(h).now_us());
     std::copy(text.begin(), text.end(), out);
   };
   table_.self = this;
@@ -68,6 +76,9 @@ instance::instance(std::string id, std::string version, std::uint32_t generation
   counts.call_errors = counter("gantry_call_errors_total", "Of those, the ones that got no reply.");
   if (auto made = m.get_gauge("gantry_batch_size", "Events and writes in the last transaction.", with, metrics_owner))
     counts.batch_size = *made;
+  if (auto made = m.get_gauge("gantry_clock_ahead_seconds",
+                              "By how much this machine's clock is ahead of that of the shared store's server.", with, metrics_owner))
+    counts.clock_ahead = *made;
 }
 
 instance::~instance() {
@@ -83,6 +94,25 @@ instance::~instance() {
         },
         "destroy");
   around.metrics->remove_owner(metrics_owner);
+  if (around.watch != nullptr) around.watch->remove(*this);
+}
+
+void instance::plain_note::enter(const instance& who, const char* what) {
+  slot_ = &who.notes_->mine();
+  if (blackbox::inside(*slot_)) blackbox::keep(*slot_, outer_.emplace());
+  blackbox::work now;
+  now.plugin = who.note_;
+  now.generation = who.generation_;
+  now.what = who.notes_->name(what);
+  blackbox::enter(*slot_, now, who.around.time->steady_us());
+}
+
+void instance::plain_note::leave() {
+  if (outer_) {
+    blackbox::put_back(*slot_, *outer_);
+  } else {
+    blackbox::leave(*slot_);
+  }
 }
 
 instance& instance::of(const gantry_host* host) noexcept { return *static_cast<const host_table*>(host)->self; }
@@ -114,12 +144,25 @@ result<void> instance::create(const gantry_entry& entry) {
     auto h = around.metrics->get_histogram(name, help, std::move(with), metrics_owner);
     return h ? *h : nullptr;
   };
+  name_notes();
   for (auto& r : declared.routes)
     r.latency = latency("gantry_request_seconds", "From the request's arrival to its reply.",
                         {{"method", r.method}, {"route", r.pattern}});
   for (auto& s : declared.subscriptions)
     s.latency = latency("gantry_event_seconds", "Time in the handler of one event.", {{"topic", s.topic}, {"type", s.type}});
   return {};
+}
+
+// So that no name has to be looked for when plugin code is entered.
+void instance::name_notes() {
+  if (notes_ == nullptr) return;
+  for (auto& r : declared.routes) r.note = notes_->name(r.method + " " + r.pattern);
+  for (auto& s : declared.subscriptions) {
+    s.topic_note = notes_->name(s.topic);
+    s.type_note = notes_->name(s.type);
+  }
+  for (auto& j : declared.jobs) j.note = notes_->name(j.name);
+  for (auto& t : declared.timers) t.note = notes_->name("timer " + t.name);
 }
 
 result<void> instance::start() {

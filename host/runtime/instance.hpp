@@ -8,16 +8,19 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "blackbox/box.hpp"
 #include "gantry/abi/entry.h"
 #include "gantry/abi/host.h"
 #include "gantry/abi/plugin.h"
 #include "observability/metrics.hpp"
+#include "runtime/deadly.hpp"
 #include "runtime/declarations.hpp"
 #include "runtime/transaction.hpp"
 #include "store/store.hpp"
@@ -38,6 +41,7 @@ struct surroundings {
   dispatcher* calls = nullptr;
   const topic_directory* topics = nullptr;
   work_watch* watch = nullptr;  // null: hangs go unnoticed
+  const std::vector<deadly_work>* deadly = nullptr;  // of all plugins; null: none
 };
 
 enum class phase { created, setup, starting, running, stopping, stopped, failed };
@@ -61,6 +65,7 @@ struct probe {
   observability::counter* calls = nullptr;
   observability::counter* call_errors = nullptr;
   observability::gauge* batch_size = nullptr;
+  observability::gauge* clock_ahead = nullptr;  // seconds; of a shared store only
 };
 
 class instance {
@@ -83,7 +88,8 @@ class instance {
   void stop();  // [main]
   result<void> health() const;  // [any]
 
-  // Calls plugin code; what it throws in spite of the ABI becomes FAILED with its text, so that it ends here.
+  // Calls plugin code, and notes it in the black box unless more is noted there already; what it throws in spite of the
+  // ABI becomes FAILED with its text, so that it ends here.
   template <typename F>
   gantry_status guarded(F&& call, const char* what) const noexcept;
 
@@ -95,12 +101,22 @@ class instance {
   static instance& of(const gantry_host* host) noexcept;
   const gantry_host* host() const noexcept { return &table_; }
 
+  // The time as plugin code sees it, microseconds since 1970: the machine's, or where hosts share the store and the machine
+  // is off, that of the store's server.
+  std::int64_t now_us() const noexcept { return around.time->wall_us() - correction_us_.load(std::memory_order_relaxed); }
+  void correct_clock(std::int64_t us) noexcept { correction_us_.store(us, std::memory_order_relaxed); }
+
   phase state() const noexcept { return phase_.load(std::memory_order_acquire); }
   void state(phase p) noexcept { phase_.store(p, std::memory_order_release); }
 
   // Workers that are in this plugin's code for longer than stall_after_us.
   std::atomic<std::uint32_t> stalled{0};
   std::int64_t stall_after_us = 10'000'000;
+  // After so long the process is ended, so that the host can go on without this plugin; 0: never.
+  std::int64_t stall_kill_after_us = 0;
+
+  // Its name in the black box; 0: there is none.
+  std::uint32_t note() const noexcept { return note_; }
 
   // Requests and calls that plugin code is handling.
   void enter() noexcept { in_flight_.fetch_add(1); }
@@ -125,6 +141,33 @@ class instance {
   std::vector<std::unique_ptr<void, void (*)(void*)>> series;
 
  private:
+  // Notes that this thread is in code of this plugin, for what has no note of its own.
+  class plain_note {
+   public:
+    plain_note(const instance& who, const char* what) {
+      if (who.note_ != 0 && !who.is_noted()) enter(who, what);
+    }
+    ~plain_note() {
+      if (slot_ != nullptr) leave();
+    }
+    plain_note(const plain_note&) = delete;
+    plain_note& operator=(const plain_note&) = delete;
+
+   private:
+    void enter(const instance& who, const char* what);
+    void leave();
+
+    blackbox::slot* slot_ = nullptr;
+    std::optional<blackbox::kept> outer_;
+  };
+  bool is_noted() const noexcept {
+    const auto& s = notes_->mine();
+    return blackbox::inside(s) && s.plugin.load(std::memory_order_relaxed) == note_ &&
+           s.generation.load(std::memory_order_relaxed) == generation_;
+  }
+
+  void name_notes();
+
   struct host_table : gantry_host {
     instance* self;
   };
@@ -132,8 +175,11 @@ class instance {
   const std::string id_;
   const std::string version_;
   const std::uint32_t generation_;
+  const std::uint32_t note_;
+  blackbox::box* const notes_;  // null: there is no watch
   std::atomic<phase> phase_{phase::created};
   std::atomic<std::uint64_t> in_flight_{0};
+  std::atomic<std::int64_t> correction_us_{0};
   host_table table_;
 };
 
@@ -143,6 +189,7 @@ gantry_status report_throw(const instance& who, const char* what, const char* te
 template <typename F>
 gantry_status instance::guarded(F&& call, const char* what) const noexcept {
   try {
+    const plain_note note(*this, what);
     return call();
   } catch (const std::exception& e) {
     return report_throw(*this, what, e.what());

@@ -15,6 +15,14 @@ constexpr std::int64_t slow_batch_us = 20'000;
 constexpr std::int64_t refused_at_most_us = 5'000'000;  // until an outbox that a healthy bus does not take is said
 constexpr std::size_t unsettled_max = 4;                // commits that wait for their sync
 
+std::vector<deadly_work> deadly_events_of(const instance& owner) {
+  std::vector<deadly_work> out;
+  if (owner.around.deadly == nullptr) return out;
+  for (const auto& d : *owner.around.deadly)
+    if (d.plugin == owner.id() && !d.job) out.push_back(d);
+  return out;
+}
+
 }  // namespace
 
 lane::lane(instance& owner, store::store& database, bus::bus& bus, const clock& time, worker_pool& workers,
@@ -25,13 +33,30 @@ lane::lane(instance& owner, store::store& database, bus::bus& bus, const clock& 
       clock_(time),
       workers_(workers),
       options_(std::move(options)),
+      deadly_(deadly_events_of(owner)),
       tx_(owner),
+      age_(time),
       limit_(options_.batch_max),
       random_state_(options_.seed | 1U) {}
 
 lane::~lane() { close(); }
 
 void lane::stop_events() { events_on_ = false; }
+
+void lane::resume_events() {
+  const std::lock_guard running(run_mutex_);
+  // What arrived meanwhile was told to nobody.
+  for (auto& f : feeds_) f->available.store(true, std::memory_order_release);
+  events_on_ = true;
+  workers_.schedule(*this);
+}
+
+void lane::adjust(std::size_t batch_max, poison_policy poison) {
+  const std::lock_guard running(run_mutex_);
+  options_.batch_max = batch_max;
+  options_.poison = poison;
+  limit_ = std::min(limit_, batch_max);
+}
 
 bool lane::enqueue(std::unique_ptr<write>& w, std::string& why) {
   {

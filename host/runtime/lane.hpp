@@ -29,12 +29,15 @@
 #include "base/result.hpp"
 #include "bus/bus.hpp"
 #include "outbox/relay.hpp"
+#include "runtime/age_clock.hpp"
 #include "runtime/current_instance.hpp"
+#include "runtime/deadly.hpp"
 #include "runtime/feed.hpp"
 #include "runtime/id_window.hpp"
 #include "runtime/idempotency.hpp"
 #include "runtime/parking.hpp"
 #include "runtime/presence.hpp"
+#include "runtime/server_time.hpp"
 #include "runtime/standstill.hpp"
 #include "runtime/timer_wheel.hpp"
 #include "runtime/transaction.hpp"
@@ -55,6 +58,8 @@ class write {
   virtual cause why() const { return {}; }
   // Whose code it runs: what it emits is held against what this generation declares. Null: whichever works now.
   virtual instance* of() const { return nullptr; }
+  // Name of what it runs, in the black box; 0: none.
+  virtual std::uint32_t note() const { return 0; }
   // True when finished() changes what the lane itself keeps in memory: then it comes before the lane's next batch.
   virtual bool changes_lane() const { return false; }
   // Works on the transaction; may be called again on another one. Anything but OK takes back what it did. [lane]
@@ -107,12 +112,16 @@ class lane final : public task, public bus::consumer_events {
   result<void> hand_over(instance& next, std::string_view group, const std::function<result<void>()>& between,
                          std::int64_t& paused_us);
 
-  // Notes in a shared store that this host runs the owner's version now, and returns the hosts that run another one. Empty
-  // where the store is this host's alone. Waits for the end of a batch. [main]
+  // Notes in a shared store that this host runs the owner's version now, and returns the hosts that run another one.
+  // Empty where the store is this host's alone. Waits for the end of a batch. [main]
   result<std::vector<std::string>> settle_version();
 
   // Stops taking events; writes go on. [main]
   void stop_events();
+  // Takes events again, after stop_events(). [main]
+  void resume_events();
+  // From the next batch on. [main]
+  void adjust(std::size_t batch_max, poison_policy poison);
   // Ends: nothing runs afterwards; what is queued finishes with UNAVAILABLE. [main]
   void close();
 
@@ -204,6 +213,8 @@ class lane final : public task, public bus::consumer_events {
   void claim_later(feed& f, std::int64_t at_us);
   void keep_place(std::int64_t now);
   void look_around(std::int64_t now);
+  void look_at_clock(std::int64_t now);
+  void correct_clock(const server_time& at);
   void carry_outbox(std::int64_t now);
   void recover_relay(std::uint64_t highest);
   void delete_acknowledged();
@@ -220,6 +231,18 @@ class lane final : public task, public bus::consumer_events {
   void take_writes();
   void fire_timers();
   bool take_events();
+  // What is known of this event by deaths of the process; null, as a rule: nothing.
+  const deadly_work* deadly(const taken& t) const {
+    return deadly_.empty() || t.handler == nullptr ? nullptr : find_deadly(t);
+  }
+  const deadly_work* find_deadly(const taken& t) const;
+  bool is_poison(const taken& t) const {
+    const auto* const known = deadly(t);
+    return known != nullptr && known->poison;
+  }
+  static std::string death_text(const deadly_work& known);
+  // The partition stands still until an operator has seen to it.
+  void halt(feed& f, const std::string& why);
   // Whether it goes to the parked rows whatever its handler would say.
   bool will_park(const taken& t) const;
   // At the bound of parked rows the partitions stand still until an operator makes room.
@@ -230,7 +253,7 @@ class lane final : public task, public bus::consumer_events {
   gantry_status drop_seen_ids();
   gantry_status run_events(failure& what);
   gantry_status handle_with(const subscription& s, gantry_tx& tx, const bus::record& r, std::string_view topic,
-                            std::uint32_t partition, bool replayed);
+                            std::uint32_t partition, bool replayed, std::int64_t now_us);
   gantry_status run_event(taken& t, bool fresh, failure& what);
   std::size_t run_set(std::size_t from, failure& what);
   gantry_status run_writes();
@@ -258,7 +281,8 @@ class lane final : public task, public bus::consumer_events {
   bus::bus& bus_;
   const clock& clock_;
   worker_pool& workers_;
-  const lane_options options_;
+  lane_options options_;                   // what adjust() changes is read in batches alone
+  const std::vector<deadly_work> deadly_;  // events of this plugin
   std::string source_;
 
   std::unique_ptr<store::session> session_;
@@ -273,6 +297,7 @@ class lane final : public task, public bus::consumer_events {
   gantry_tx tx_;
   timer_wheel wheel_;
   idempotency idempotency_;
+  age_clock age_;  // of replies and ids that are kept for a time
   parking parking_;
   id_window id_window_;
 
@@ -282,6 +307,9 @@ class lane final : public task, public bus::consumer_events {
   std::uint64_t outbox_id_ = 0;             // of the row that this batch has written
   bool expelled_ = false;                   // another process has this host's name
   std::vector<std::uint64_t> others_next_;  // positions of feeds_ as they stand in the store
+  skew_watch skew_;
+  std::int64_t next_skew_look_us_ = 0;
+  std::int64_t correction_us_ = 0;  // off the machine's clock, for times in a shared store
   std::int64_t next_round_us_ = 0;
   std::int64_t next_outbox_us_ = 0;
   std::int64_t next_jobs_us_ = 0;

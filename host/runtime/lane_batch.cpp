@@ -28,7 +28,7 @@ bool worth_a_rerun(gantry_status status) {
 // Without being handled: it is known by now that it can't be, or it comes behind one of its key that could not.
 bool lane::will_park(const taken& t) const {
   if (t.handler == nullptr) return false;
-  if (t.from->park_head && t.index == 0) return true;
+  if ((t.from->park_head && t.index == 0) || is_poison(t)) return true;
   return options_.poison == poison_policy::park_key && parking_.has(t.from->topic, t.event->key);
 }
 
@@ -65,6 +65,10 @@ bool lane::take_events() {
     for (; k < n; ++k) {
       const auto* r = f.peek(k);
       taken one{&f, k, r, find_handler(*r, f.topic)};
+      if (options_.poison == poison_policy::halt && is_poison(one)) {
+        if (k == 0) halt(f, death_text(*deadly(one)));
+        break;
+      }
       // What would be parked beyond the bound waits for room.
       if (will_park(one) && parking_.count() + ++parks > options_.parked_max) break;
       taken_.push_back(one);
@@ -156,7 +160,7 @@ lane::attempt_end lane::attempt(failure& what) {
   if (const auto status = s.begin(); status != GANTRY_OK)
     // Somebody else holds the store's lock, and longer than the driver waits.
     return gave_up(status == GANTRY_RETRY ? GANTRY_UNAVAILABLE : status);
-  tx_.begin(s, row_, clock_.wall_us());
+  tx_.begin(s, row_, clock_.wall_us() - correction_us_);
   for (auto& [f, n] : touched_) {
     if (const auto status = f->save(s, n); status != GANTRY_OK) {
       if (status != GANTRY_CONFLICT) return gave_up(status);
@@ -171,8 +175,9 @@ lane::attempt_end lane::attempt(failure& what) {
   if (const auto status = run_events(what); status != GANTRY_OK) {
     if (what.store) return gave_up(status);
     // A store that can't go on, or has ended the transaction, is not the event's fault.
-    if (const auto alive = s.savepoint(); alive == GANTRY_UNAVAILABLE || alive == GANTRY_FAILED || alive == GANTRY_RETRY)
-      return gave_up(alive);
+    auto alive = s.confirm();
+    if (alive == GANTRY_OK) alive = s.savepoint();
+    if (alive == GANTRY_UNAVAILABLE || alive == GANTRY_FAILED || alive == GANTRY_RETRY) return gave_up(alive);
     s.rollback();
     return attempt_end::event_failed;
   }
@@ -213,7 +218,8 @@ gantry_status lane::run_writes() {
     {
       const observability::work_scope scope({worker.id(), worker.generation(), tx_.why.correlation_id, "write"});
       const transaction_mark inside;
-      const watched_work watched(worker, work_kind::write, "write", tx_.why.correlation_id);
+      const watched_work watched(
+          worker, {.kind = work_kind::write, .what = writes_[i]->note(), .id = tx_.why.correlation_id});
       fail(GANTRY_OK, {});
       status = writes_[i]->run(tx_);
     }
@@ -233,7 +239,7 @@ gantry_status lane::run_writes() {
 
 gantry_status lane::finish_rows() {
   auto& s = *session_;
-  if (const auto status = idempotency_.write(s, clock_.wall_us()); status != GANTRY_OK) return status;
+  if (const auto status = idempotency_.write(s, age_.now_us()); status != GANTRY_OK) return status;
   if (!presence_) {
     const auto done = relay_->acknowledged_through();
     if (done > deleted_through_) {

@@ -17,6 +17,16 @@ constexpr std::size_t longest_error = 4096;
 
 using observability::log_warn;
 
+blackbox::work note_of(const subscription& s, const bus::record& first, std::uint32_t partition, std::uint32_t length) {
+  return {.kind = work_kind::event,
+          .what = s.topic_note,
+          .type = s.type_note,
+          .partition = partition,
+          .length = length,
+          .offset = first.offset,
+          .id = first.id};
+}
+
 }  // namespace
 
 const subscription* lane::find_handler(const bus::record& r, std::string_view topic) const {
@@ -28,11 +38,11 @@ const subscription* lane::find_handler(const bus::record& r, std::string_view to
 gantry_status lane::handle(gantry_tx& tx, const bus::record& r, std::string_view topic, std::uint32_t partition,
                            bool replayed) {
   const auto* s = find_handler(r, topic);
-  return s == nullptr ? GANTRY_OK : handle_with(*s, tx, r, topic, partition, replayed);
+  return s == nullptr ? GANTRY_OK : handle_with(*s, tx, r, topic, partition, replayed, clock_.steady_us());
 }
 
 gantry_status lane::handle_with(const subscription& s, gantry_tx& tx, const bus::record& r, std::string_view topic,
-                                std::uint32_t partition, bool replayed) {
+                                std::uint32_t partition, bool replayed, std::int64_t now_us) {
   if (r.version < s.min_version || r.version > s.max_version)
     return fail(GANTRY_REJECT, "schema version " + std::to_string(r.version) + " of " + std::string(r.type) + ", " +
                                    owner_->id() + " reads " + std::to_string(s.min_version) + " to " +
@@ -44,7 +54,7 @@ gantry_status lane::handle_with(const subscription& s, gantry_tx& tx, const bus:
   tx.usable = true;
   const observability::work_scope scope({owner_->id(), owner_->generation(), r.correlation_id, topic});
   const transaction_mark mark;
-  const watched_work watched(*owner_, work_kind::event, s.type, r.id);
+  const watched_work watched(*owner_, note_of(s, r, partition, 1), now_us);
   fail(GANTRY_OK, {});
   std::size_t failed = 0;
   const auto status = owner_->guarded(
@@ -60,15 +70,17 @@ gantry_status lane::run_event(taken& t, bool fresh, failure& what) {
   if (!fresh || t.handler == nullptr) return GANTRY_OK;
   feed& f = *t.from;
   const bool behind = options_.poison == poison_policy::park_key && parking_.has(f.topic, t.event->key);
-  if (f.park_head || behind) {
+  const bool poison = is_poison(t);
+  if (f.park_head || behind || poison) {
     const auto parked = f.park_head ? park(t, f.last_error, f.attempts)
-                                    : park(t, "parked behind an earlier event of this key", 0);
+                        : behind    ? park(t, "parked behind an earlier event of this key", 0)
+                                    : park(t, death_text(*deadly(t)), static_cast<std::uint32_t>(deadly(t)->crashes));
     what.store = parked != GANTRY_OK;
     return parked;
   }
   const auto begun = clock_.steady_us();
   const auto status =
-      handle_with(*t.handler, tx_, *t.event, f.topic, f.where.partition, f.replaying(*t.event));
+      handle_with(*t.handler, tx_, *t.event, f.topic, f.where.partition, f.replaying(*t.event), begun);
   if (t.handler->latency != nullptr) t.handler->latency->observe_ns((clock_.steady_us() - begun) * 1000);
   if (status == GANTRY_OK) return status;
   what.status = status;
@@ -83,6 +95,7 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
   event_set_.clear();
   const bool replayed = first.from->replaying(*first.event);
   while (to < taken_.size() && taken_[to].from == first.from && taken_[to].handler == first.handler && fresh_[to] &&
+         deadly(taken_[to]) == nullptr &&
          first.from->replaying(*taken_[to].event) == replayed &&
          !(options_.poison == poison_policy::park_key && parking_.has(first.from->topic, taken_[to].event->key))) {
     event_set_.push_back(event_of(*taken_[to].event, first.from->topic, first.from->where.partition, replayed));
@@ -103,7 +116,8 @@ std::size_t lane::run_set(std::size_t from, failure& what) {
   gantry_status status = GANTRY_OK;
   {
     const transaction_mark mark;
-    const watched_work watched(*owner_, work_kind::event, first.handler->type, first.event->id);
+    const watched_work watched(*owner_, note_of(*first.handler, *first.event, first.from->where.partition,
+                                                static_cast<std::uint32_t>(to - from)));
     fail(GANTRY_OK, {});
     status = owner_->guarded(
         [&] { return first.handler->on_batch(first.handler->user, event_set_.data(), event_set_.size(), &tx_, &failed); },
@@ -125,7 +139,7 @@ gantry_status lane::drop_seen_ids() {
     const auto& t = taken_[i];
     if (t.event->sequence != 0 || t.handler == nullptr || t.event->id.empty()) continue;
     bool is_new = true;
-    if (const auto status = id_window_.note(*session_, t.from->topic, *t.event, tx_.now_us, is_new); status != GANTRY_OK)
+    if (const auto status = id_window_.note(*session_, t.from->topic, *t.event, age_.now_us(), is_new); status != GANTRY_OK)
       return status;
     fresh_[i] = is_new;
   }
@@ -136,7 +150,7 @@ gantry_status lane::run_events(failure& what) {
   for (std::size_t i = 0; i < taken_.size();) {
     auto& t = taken_[i];
     what.at = i;
-    const bool as_set = t.handler != nullptr && t.handler->on_batch != nullptr && fresh_[i] && !t.from->park_head &&
+    const bool as_set = t.handler != nullptr && t.handler->on_batch != nullptr && fresh_[i] && !t.from->park_head && deadly(t) == nullptr &&
                         !(options_.poison == poison_policy::park_key && parking_.has(t.from->topic, t.event->key));
     if (as_set) {
       const auto to = run_set(i, what);

@@ -22,6 +22,28 @@ using observability::log_warn;
 
 }  // namespace
 
+const deadly_work* lane::find_deadly(const taken& t) const {
+  const auto& r = *t.event;
+  for (const auto& d : deadly_) {
+    if (d.partition != t.from->where.partition || r.offset < d.offset || r.offset - d.offset >= d.length) continue;
+    if (d.name != t.from->topic) continue;
+    // Of several events the first one's id is known.
+    if (r.offset == d.offset && r.id.substr(0, d.id.size()) != d.id) continue;
+    return &d;
+  }
+  return nullptr;
+}
+
+std::string lane::death_text(const deadly_work& known) {
+  return "the process died " + std::to_string(known.crashes) + " times in this event, the last time in " + known.why;
+}
+
+void lane::halt(feed& f, const std::string& why) {
+  f.halted = why;
+  const std::lock_guard lock(queue_mutex_);
+  halted_ = f.topic + "/" + std::to_string(f.where.partition) + ": " + why;
+}
+
 bool lane::halve(const failure& what, std::size_t reruns) {
   const bool again = presence_ ? reruns < reruns_among_hosts : what.status == GANTRY_RETRY && reruns < reruns_alone;
   workers_.schedule(*this);  // for what is left out here
@@ -74,9 +96,7 @@ void lane::blame(const failure& what) {
   f.park_head = what.status == GANTRY_REJECT || f.attempts >= attempts_before_parking;
   if (f.park_head && options_.poison == poison_policy::halt) {
     f.park_head = false;
-    f.halted = what.text;
-    const std::lock_guard lock(queue_mutex_);
-    halted_ = f.topic + "/" + std::to_string(f.where.partition) + ": " + what.text;
+    halt(f, what.text);
     return;
   }
   if (f.park_head) return;

@@ -8,6 +8,7 @@
 #include "observability/log.hpp"
 #include "runtime/carry.hpp"
 #include "runtime/instance.hpp"
+#include "runtime/server_time.hpp"
 #include "runtime/values.hpp"
 #include "store/dialect.hpp"
 
@@ -16,7 +17,7 @@ namespace gantry::runtime {
 std::string schema_of(std::string_view driver, bool shared) {
   std::string schema = "CREATE TABLE IF NOT EXISTS gantry_meta (name TEXT PRIMARY KEY, content TEXT NOT NULL);";
   for (const auto part :
-       {outbox::schema, feed_schema, idempotency_schema, parking_schema, id_window_schema, job_schema})
+       {outbox::schema, feed_schema, idempotency_schema, key_run_schema, parking_schema, id_window_schema, job_schema})
     schema.append(part);
   if (shared) schema.append(presence_schema).append(shared_idempotency_schema);
   return store::for_driver(std::move(schema), driver);
@@ -42,6 +43,11 @@ result<void> lane::open(const std::string& source_prefix) {
   deleted_through_ = relay_->acknowledged_through();
   if (!leads()) relay_->follow();
   if (auto done = idempotency_.load(s, presence_ != nullptr); !done) return done;
+  if (auto done = id_window_.load(s); !done) return done;
+  // Hosts that share the store keep to one clock, its server's.
+  const auto server = presence_ ? ask_server_time(s, clock_) : std::nullopt;
+  if (server) correct_clock(*server);
+  age_.begin(server ? server->now_us : clock_.wall_us(), std::max(idempotency_.newest_us(), id_window_.newest_us()));
   if (auto done = parking_.load(s); !done) return done;
   if (owner_->jobs) {
     const auto all = owner_->jobs->recover(s, presence_ != nullptr);

@@ -1,6 +1,7 @@
 // What a lane does because others may have its partitions, or its store, too: it claims the partitions that the bus gives it,
 // keeps its place among the store's hosts, and takes over what one of them has left behind.
 #include <algorithm>
+#include <cstdlib>
 
 #include "jobs/job_board.hpp"
 #include "observability/log.hpp"
@@ -19,6 +20,7 @@ constexpr std::int64_t outbox_look_us = 5'000;
 constexpr std::int64_t jobs_look_us = 200'000;
 constexpr std::int64_t deletion_us = 200'000;
 constexpr std::int64_t positions_look_us = 100'000;
+constexpr std::int64_t clock_look_us = 10'000'000;
 
 using observability::log_warn;
 
@@ -155,7 +157,39 @@ void lane::keep_place(std::int64_t now) {
   }
 }
 
+// Times that hosts read of each other, when a job is due or a reservation ends, are those of the store's server.
+void lane::correct_clock(const server_time& at) {
+  correction_us_ = correction_us(at);
+  owner_->correct_clock(correction_us_);
+}
+
+// What plugin code sees of the time is corrected; log lines are not.
+void lane::look_at_clock(std::int64_t now) {
+  if (now < next_skew_look_us_) return;
+  const auto at = ask_server_time(*session_, clock_);
+  if (!at) return;
+  next_skew_look_us_ = now + clock_look_us;
+  correct_clock(*at);  // also of a generation that has come since
+  owner_->counts.clock_ahead->set(static_cast<double>(at->ahead_us) / 1e6);
+  const std::string seconds = std::to_string(std::abs(at->ahead_us) / 1'000'000);
+  switch (skew_.look(*at)) {
+    case skew_watch::news::wrong:
+      log_warn("This machine's clock is wrong: times in this host's log are too.",
+               {{"plugin", owner_->id()},
+                {"host", presence_->host()},
+                {"reason", "it is " + seconds + " s " + (at->ahead_us > 0 ? "ahead of" : "behind") +
+                               " the clock of the server of " + store_.describe() + "; set it by NTP"}});
+      break;
+    case skew_watch::news::right:
+      observability::log_info("This machine's clock is right again.", {{"plugin", owner_->id()}, {"host", presence_->host()}});
+      break;
+    case skew_watch::news::none:
+      break;
+  }
+}
+
 void lane::look_around(std::int64_t now) {
+  look_at_clock(now);
   const bool led = presence_->leads();
   const auto heard = presence_->round(*session_);
   store_away_ = !heard;

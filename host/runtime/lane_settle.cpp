@@ -30,6 +30,7 @@ void lane::after_commit(std::uint64_t mark) {
       counts.events_dropped->add();
     } else if (taken_[i].handler != nullptr) {
       ++handled;
+      if (is_poison(taken_[i])) counts.events_parked->add();
     }
   }
   for (auto& [f, n] : touched_) {
@@ -132,9 +133,9 @@ void lane::tell(aftermath& what) {
 void lane::maintain() {
   // What is left to write when nothing else is going on: positions behind events that nobody handles, acknowledged rows.
   const bool rows = relay_ && !presence_ && relay_->acknowledged_through() > deleted_through_;
-  const auto wall_us = clock_.wall_us();
-  const bool old = idempotency_.wants_expiry(wall_us);
-  const bool old_ids = id_window_.wants_expiry(wall_us);
+  const auto now_us = age_.now_us();
+  const bool old = idempotency_.wants_expiry(now_us);
+  const bool old_ids = id_window_.wants_expiry(now_us);
   const bool positions =
       std::any_of(feeds_.begin(), feeds_.end(), [](const auto& f) { return f->held() && f->unsaved() != 0; });
   if (!rows && !positions && !old && !old_ids) return;
@@ -155,8 +156,8 @@ void lane::maintain() {
   const auto through = rows ? relay_->acknowledged_through() : deleted_through_;
   const gantry_value params[] = {value(through)};
   bool good = !rows || s.exec("DELETE FROM gantry_outbox WHERE id <= $1", params, nullptr) == GANTRY_OK;
-  good = good && (!old || idempotency_.expire(s, wall_us) == GANTRY_OK);
-  good = good && (!old_ids || id_window_.expire(s, wall_us) == GANTRY_OK);
+  good = good && (!old || idempotency_.expire(s, now_us) == GANTRY_OK);
+  good = good && (!old_ids || id_window_.expire(s, now_us) == GANTRY_OK);
   if (!good) {
     s.rollback();
     return;
@@ -164,7 +165,7 @@ void lane::maintain() {
   if (s.commit() != GANTRY_OK) return;
   settle();  // that sync was theirs too, and their positions come first
   deleted_through_ = std::max(deleted_through_, through);
-  if (old) idempotency_.expired(wall_us);
+  if (old) idempotency_.expired(now_us);
   for (auto* f : saved) {
     f->taken(0, true);
     f->from().committed(f->where, f->next());

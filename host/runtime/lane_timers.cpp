@@ -22,6 +22,9 @@ class timer_write final : public write {
  public:
   timer_write(const current_instance& owner, timer_wheel& wheel, std::int64_t again_us, timer_wheel::fired what)
       : owner_(owner), wheel_(wheel), again_us_(again_us), what_(std::move(what)) {}
+  std::uint32_t note() const override {
+    return what_.kind < owner_->declared.timers.size() ? owner_->declared.timers[what_.kind].note : 0;
+  }
   // One that failed is armed again, before a later batch arms or disarms it.
   bool changes_lane() const override { return failed_; }
   gantry_status run(gantry_tx& tx) override {

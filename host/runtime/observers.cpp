@@ -5,6 +5,7 @@
 #include "observability/log.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/values.hpp"
+#include "runtime/watch.hpp"
 
 namespace gantry::runtime {
 namespace {
@@ -135,6 +136,12 @@ void observers::show(const place& p, const bus::record& r) {
       continue;
     const auto e = event_of(r, p.topic, p.where.partition, false);
     const observability::work_scope scope({owner_.id(), owner_.generation(), r.correlation_id, "observe"});
+    const watched_work watched(owner_, {.kind = work_kind::event,
+                                        .what = s.topic_note,
+                                        .type = s.type_note,
+                                        .partition = p.where.partition,
+                                        .offset = r.offset,
+                                        .id = r.id});
     owner_.guarded(
         [&] {
           s.observe(s.user, &e);

@@ -10,8 +10,8 @@
 
 namespace gantry::runtime {
 
-request_pool::request_pool(std::size_t threads, std::size_t queue_max, std::string name)
-    : queue_max_(queue_max), name_(std::move(name)) {
+request_pool::request_pool(std::size_t threads, std::size_t queue_max, std::string name, std::size_t most)
+    : queue_max_(queue_max), name_(std::move(name)), most_(most) {
   for (std::size_t i = 0; i < threads; ++i) grow();
   if (threads != 0 && threads_.empty())
     throw std::runtime_error("the system gives no thread for " + name_ + " workers");
@@ -46,6 +46,7 @@ bool request_pool::push(std::unique_ptr<work>& w, bool bounded) {
     const std::lock_guard lock(mutex_);
     if (stopping_ || (bounded && queue_.size() >= queue_max_)) return false;
     queue_.push_back(std::move(w));
+    start_another();
   }
   wake_.notify_one();
   return true;
@@ -69,6 +70,7 @@ bool request_pool::submit_call(std::string_view plugin, std::unique_ptr<work>& w
   if (stopping_ || to.calls.size() >= queue_max_) return false;
   to.calls.push_back(std::move(w));
   ++calls_;
+  start_another();
   // A worker counts as free only when there is one for each piece of work that is queued: those were told to come.
   if (queue_.size() + calls_ <= idle_) {
     wake_.notify_one();
@@ -101,6 +103,11 @@ std::unique_ptr<work> request_pool::next_call() {
 std::unique_ptr<work> request_pool::next() {
   if (auto call = next_call()) return call;
   return queue_.empty() ? nullptr : take(queue_);
+}
+
+// Of those that it may grow to, when all the others have work.
+void request_pool::start_another() {
+  if (threads_.size() < most_ && queue_.size() + calls_ > idle_) start(name_.substr(0, 15), [this] { serve(); });
 }
 
 // A worker that was told to come for one plugin's call may have taken another's: then that plugin's own must come.

@@ -36,7 +36,9 @@ class request_pool {
 
   // `queue_max`: of requests, and of each plugin's incoming calls. Throws std::runtime_error when no thread at all
   // could be started.
-  request_pool(std::size_t threads, std::size_t queue_max, std::string name);
+  //
+  // `most`: threads that it may grow to while work waits for one; 0: it stays as it is.
+  request_pool(std::size_t threads, std::size_t queue_max, std::string name, std::size_t most = 0);
   ~request_pool();
   request_pool(const request_pool&) = delete;
   request_pool& operator=(const request_pool&) = delete;
@@ -67,6 +69,7 @@ class request_pool {
   reserve& reserve_of(std::string_view plugin);
   bool start(std::string_view name, std::function<void()> serving);
   void start_reserved(reserve& of);
+  void start_another();
   void cover();
   std::unique_ptr<work> next_call();
   std::unique_ptr<work> next();
@@ -76,6 +79,7 @@ class request_pool {
 
   const std::size_t queue_max_;
   const std::string name_;
+  const std::size_t most_;
   std::mutex mutex_;  // guards all below
   std::condition_variable wake_;
   std::deque<std::unique_ptr<work>> queue_;

@@ -27,6 +27,7 @@ gantry_status declare_route(const gantry_host* host, const gantry_route* r) {
       return fail(GANTRY_INVALID, std::string(method) + " " + std::string(pattern) + " is declared twice");
   self.declared.routes.push_back({std::string(method), std::string(pattern),
                                   (r->flags & GANTRY_ROUTE_IDEMPOTENT) != 0, r->handler, r->user, nullptr});
+  self.declared.routes.back().may_lag = (r->flags & GANTRY_ROUTE_MAY_LAG) != 0;
   return GANTRY_OK;
 }
 

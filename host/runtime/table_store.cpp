@@ -36,7 +36,9 @@ gantry_db* of(gantry_tx* tx) { return &tx->db; }
 gantry_status snapshot(gantry_context* context, gantry_db** out) {
   if (context->snapshot == nullptr) {
     if (inside_transaction()) return fail(GANTRY_REFUSED, "a snapshot can't be taken inside a transaction: read through tx");
-    auto reader = context->owner.database->acquire_reader();
+    const blackbox::host_time waits;
+    auto& from = *context->owner.database;
+    auto reader = context->may_lag ? from.acquire_lagging_reader() : from.acquire_reader();
     if (!reader) return fail(GANTRY_UNAVAILABLE, reader.failure().text);
     if ((*reader)->begin_read() != GANTRY_OK) return fail(GANTRY_UNAVAILABLE, (*reader)->error_text());
     context->snapshot = std::move(*reader);
@@ -56,22 +58,26 @@ bool usable(const gantry_db* db) { return db != nullptr && db->session != nullpt
 gantry_status exec(gantry_db* db, gantry_str sql, const gantry_value* params, std::size_t n, std::int64_t* changes) {
   if (!usable(db)) return fail(GANTRY_REFUSED, "exec: nothing is open");
   if (!db->writable) return fail(GANTRY_REFUSED, "exec on a snapshot: " + std::string(view(sql)));
+  const blackbox::host_time waits;
   return checked(db, db->session->exec(view(sql), {params, n}, changes));
 }
 
 gantry_status exec_many(gantry_db* db, gantry_str sql, const gantry_value* params, std::size_t n, std::size_t rows,
                         std::int64_t* changes) {
   if (!usable(db) || !db->writable) return fail(GANTRY_REFUSED, "exec_many: no transaction is open");
+  const blackbox::host_time waits;
   return checked(db, db->session->exec_many(view(sql), {params, n * rows}, n, rows, changes));
 }
 
 gantry_status defer(gantry_db* db, gantry_str sql, const gantry_value* params, std::size_t n) {
   if (!usable(db) || !db->writable) return fail(GANTRY_REFUSED, "defer: no transaction is open");
+  const blackbox::host_time waits;
   return checked(db, db->session->defer(view(sql), {params, n}));
 }
 
 gantry_status query(gantry_db* db, gantry_str sql, const gantry_value* params, std::size_t n, gantry_cursor** out) {
   if (!usable(db)) return fail(GANTRY_REFUSED, "query: nothing is open");
+  const blackbox::host_time waits;
   for (auto& c : db->cursors) {
     if (c.rows != nullptr) continue;
     const auto status = db->session->query(view(sql), {params, n}, &c.rows);
@@ -87,6 +93,7 @@ gantry_status query(gantry_db* db, gantry_str sql, const gantry_value* params, s
 }
 
 gantry_status next(gantry_cursor* cursor) {
+  const blackbox::host_time waits;
   const auto status = cursor->rows->next();
   return status == GANTRY_DONE ? status : checked(cursor->db, status);
 }
@@ -164,6 +171,7 @@ gantry_status write_and_wait(const gantry_host* host, gantry_write_handler fn, v
   std::unique_ptr<write> queued = std::make_unique<plugin_write>(self, fn, user, done, &w);
   std::string why;
   if (!self.writer->enqueue(queued, why)) return fail(GANTRY_UNAVAILABLE, why);
+  const blackbox::host_time waits;
   std::unique_lock lock(w.mutex);
   w.over.wait(lock, [&] { return w.done; });
   return w.status == GANTRY_OK ? w.status : fail(w.status, w.text);

@@ -1,5 +1,6 @@
 #include "runtime/target.hpp"
 
+#include <charconv>
 #include <random>
 
 namespace gantry::runtime {
@@ -46,6 +47,13 @@ std::string child_trace(std::string_view parent) {
   }
   put_hex(random_word() | 1U, &out[36]);
   return out;
+}
+
+std::int64_t timeout_of(std::string_view header, std::int64_t longest_us) {
+  std::int64_t ms = 0;
+  const auto [end, code] = std::from_chars(header.data(), header.data() + header.size(), ms);
+  if (header.empty() || code != std::errc{} || end != header.data() + header.size() || ms < 0) return longest_us;
+  return ms > longest_us / 1000 ? longest_us : ms * 1000;
 }
 
 }  // namespace gantry::runtime

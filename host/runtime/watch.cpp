@@ -1,97 +1,148 @@
 #include "runtime/watch.hpp"
 
+#include <algorithm>
+
+#include "blackbox/crash.hpp"
+#include "blackbox/guard.hpp"
+#include "blackbox/reading.hpp"
+#include "blackbox/stack.hpp"
 #include "observability/log.hpp"
 #include "runtime/instance.hpp"
 
 namespace gantry::runtime {
 namespace {
 
-// Which place this thread has, and in which watch.
-thread_local const work_watch* place_of = nullptr;
-thread_local void* place_at = nullptr;
+std::string to_text(const std::vector<blackbox::frame>& stack) {
+  std::string out;
+  for (const auto& f : stack) out.append(out.empty() ? "" : " < ").append(blackbox::to_text(f));
+  return out;
+}
 
 }  // namespace
 
-std::string_view to_string(work_kind kind) noexcept {
-  switch (kind) {
-    case work_kind::request: return "request";
-    case work_kind::event: return "event";
-    case work_kind::write: return "write";
-    case work_kind::job: return "job";
-  }
-  return "work";
-}
-
-work_watch::place& work_watch::mine() {
-  if (place_of != this) {
-    const std::lock_guard lock(mutex_);
-    places_.push_back(std::make_unique<place>());
-    place_of = this;
-    place_at = places_.back().get();
-  }
-  return *static_cast<place*>(place_at);
-}
-
-watched_work::watched_work(instance& who, work_kind kind, std::string_view name, std::string_view id) {
+watched_work::watched_work(instance& who, blackbox::work what, std::int64_t now_us) {
   if (who.around.watch == nullptr) return;
-  auto& p = who.around.watch->mine();
-  if (p.since_us.load(std::memory_order_relaxed) != 0) return;
-  place_ = &p;
-  {
-    const std::lock_guard lock(p.mutex);
-    p.who = &who;
-    p.kind = kind;
-    p.name = name;
-    p.id.assign(id);
-  }
-  p.since_us.store(who.around.time->steady_us(), std::memory_order_release);
-}
-
-// The thread is outside plugin code again.
-void work_watch::left(place& at) {
-  at.since_us.store(0, std::memory_order_release);
-  if (!at.reported.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(at.mutex);
-  if (!at.reported.exchange(false)) return;
-  at.who->stalled.fetch_sub(1);
-  observability::log_info("Work that hung has come back.", {{"plugin", at.who->id()}, {"in", at.name}});
-}
-
-watched_work::~watched_work() {
-  if (place_ != nullptr) work_watch::left(*place_);
+  slot_ = &who.around.watch->notes().mine();
+  if (blackbox::inside(*slot_)) blackbox::keep(*slot_, outer_.emplace());
+  what.plugin = who.note();
+  what.generation = who.generation();
+  blackbox::enter(*slot_, what, now_us != 0 ? now_us : who.around.time->steady_us());
 }
 
 watched_wait::watched_wait(instance& who) : clock_(*who.around.time) {
   if (who.around.watch == nullptr) return;
-  auto& p = who.around.watch->mine();
-  if (p.since_us.load(std::memory_order_relaxed) == 0) return;
-  place_ = &p;
-  work_watch::left(p);
+  auto& s = who.around.watch->notes().mine();
+  if (!blackbox::inside(s)) return;
+  slot_ = &s;
+  blackbox::leave(s);
 }
 
 watched_wait::~watched_wait() {
-  if (place_ != nullptr) place_->since_us.store(clock_.steady_us(), std::memory_order_release);
+  if (slot_ != nullptr) slot_->since_us.store(clock_.steady_us(), std::memory_order_release);
+}
+
+void work_watch::add(instance& who) {
+  const std::lock_guard lock(mutex_);
+  watched_.push_back(&who);
+}
+
+void work_watch::remove(instance& who) {
+  const std::lock_guard lock(mutex_);
+  std::erase(watched_, &who);
+  std::erase_if(stuck_, [&](const stuck& s) { return s.who == &who; });
+}
+
+instance* work_watch::find(std::uint32_t plugin, std::uint32_t generation) const {
+  for (auto* who : watched_)
+    if (who->note() == plugin && who->generation() == generation) return who;
+  return nullptr;
+}
+
+// A job has until its deadline, whatever it does.
+std::int64_t work_watch::patience_of(const instance& who, const blackbox::slot& s) const {
+  if (s.kind.load() != work_kind::job) return who.stall_kill_after_us;
+  for (const auto& kind : who.declared.jobs)
+    if (kind.note == s.what.load()) return who.stall_kill_after_us + kind.timeout_us;
+  return who.stall_kill_after_us;
 }
 
 void work_watch::tick() {
   const auto now = clock_.steady_us();
   const std::lock_guard lock(mutex_);
-  for (auto& p : places_) {
-    const auto since = p->since_us.load(std::memory_order_acquire);
-    if (since == 0 || p->reported.load()) continue;
-    const std::lock_guard inside(p->mutex);
-    // Under the lock: who and since belong together, and the instance can't go while its code runs.
-    if (p->since_us.load() != since || now - since < p->who->stall_after_us) continue;
-    p->reported = true;
-    p->who->stalled.fetch_add(1);
-    observability::log_error("A plugin does not come back.", {{"plugin", p->who->id()},
-                                                              {"generation", std::to_string(p->who->generation())},
-                                                              {"work", to_string(p->kind)},
-                                                              {"in", p->name},
-                                                              {"id", p->id},
-                                                              {"ms", std::to_string((now - since) / 1000)}});
-    replace_(p->kind);
+  if (!blackbox::descriptors_are_whole()) suspect_who_was_active();
+  hear_of_returns();
+  if (watched_.empty()) return;
+  std::int64_t least = INT64_MAX;
+  for (const auto* who : watched_) least = std::min(least, who->stall_after_us);
+  seen_.resize(std::min<std::size_t>(notes_.all().slot_bound, blackbox::most_slots));
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const auto& s = notes_.all().slots[i];
+    const auto since = s.since_us.load(std::memory_order_acquire);
+    seen_[i] = {s.entries.load(std::memory_order_relaxed), since != 0};
+    if (since != 0 && now - since >= least) look_at(s, now);
   }
+}
+
+// Whoever has been in plugin code since the last look, when all was well.
+void work_watch::suspect_who_was_active() {
+  auto& slots = notes_.all().slots;
+  const auto bound = std::min<std::size_t>(notes_.all().slot_bound, blackbox::most_slots);
+  seen_.resize(bound);
+  for (std::size_t i = 0; i < bound; ++i) {
+    auto& s = slots[i];
+    const bool active = blackbox::inside(s) || seen_[i].inside || s.entries.load() != seen_[i].entries;
+    if (s.used != 0 && active) s.used = 2;
+  }
+  blackbox::end_because(notes_, blackbox::end_cause::descriptors, 0, {}, "a descriptor of the host was closed");
+}
+
+void work_watch::look_at(const blackbox::slot& s, std::int64_t now_us) {
+  const auto entries = s.entries.load(std::memory_order_acquire);
+  const auto lasts = now_us - s.since_us.load(std::memory_order_acquire);
+  // Starting and stopping have deadlines of their own.
+  if (s.kind.load() == work_kind::other) return;
+  auto* const who = find(s.plugin.load(), s.generation.load());
+  // What was read belongs together when nothing was entered meanwhile. A generation does not go while its code runs.
+  if (who == nullptr || lasts >= now_us || s.entries.load(std::memory_order_acquire) != entries) return;
+  const bool known = std::any_of(stuck_.begin(), stuck_.end(), [&](const stuck& k) { return k.at == &s; });
+  if (!known && lasts >= who->stall_after_us) {
+    stuck_.push_back({&s, entries, who});
+    who->stalled.fetch_add(1);
+    report(s, *who, lasts, false);
+    replace_(s.kind.load());
+  }
+  if (s.in_host.load() == 0 && who->stall_kill_after_us != 0 && lasts >= patience_of(*who, s))
+    report(s, *who, lasts, true);
+}
+
+void work_watch::hear_of_returns() {
+  std::erase_if(stuck_, [](const stuck& k) {
+    if (k.at->since_us.load(std::memory_order_acquire) != 0 &&
+        k.at->entries.load(std::memory_order_acquire) == k.entries)
+      return false;
+    k.who->stalled.fetch_sub(1);
+    observability::log_info("Work that hung has come back.", {{"plugin", k.who->id()}});
+    return true;
+  });
+}
+
+void work_watch::report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, bool last) {
+  const auto addresses = blackbox::stack_of(s.tid.load());
+  const auto work = blackbox::account_of(s, notes_.all());
+  observability::log_error(
+      last ? "A plugin does not come back, and the process is ended for it." : "A plugin does not come back.",
+      {{"plugin", who.id()},
+       {"generation", std::to_string(who.generation())},
+       {"lane", work.thread},
+       {"work", blackbox::to_string(work.kind)},
+       {"in", blackbox::to_text(work)},
+       {"id", work.id},
+       {"ms", std::to_string(lasts_us / 1000)},
+       {"stack", to_text(blackbox::name_frames(addresses, blackbox::own_maps()))}});
+  if (!last) return;
+  observability::flush_log();
+  blackbox::end_because(notes_, blackbox::end_cause::stall, s.tid.load(), addresses,
+                        "it did not come back for " + std::to_string(lasts_us / 1000) + " ms");
 }
 
 }  // namespace gantry::runtime

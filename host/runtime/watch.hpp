@@ -1,67 +1,89 @@
-// What each worker thread does in plugin code, and since when: so that code that does not come back is named while it hangs, a
-// fresh thread takes the worker's place, and the plugin gets no more requests meanwhile.
+// What each worker thread does in plugin code, and since when: noted in the host's black box, so that it is known
+// however the process ends, and looked at, so that code that does not come back is named while it hangs. A fresh thread
+// takes the worker's place, the plugin gets no more requests meanwhile, and in the end the process is ended for it.
 // Owned by app. Thread: any; tick() by one thread.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "blackbox/box.hpp"
 
 namespace gantry::runtime {
 class instance;
 
-enum class work_kind { request, event, write, job };
-std::string_view to_string(work_kind kind) noexcept;
+using blackbox::work_kind;
 
 class work_watch {
  public:
-  // `replace` is called for each worker that is found stuck, with the kind of its work.
-  work_watch(const clock& time, std::function<void(work_kind)> replace) : clock_(time), replace_(std::move(replace)) {}
+  // `replace` is called for each worker that is found stuck, with the kind of its work. `notes` outlives the watch and
+  // all threads that run plugin code.
+  work_watch(const clock& time, blackbox::box& notes, std::function<void(work_kind)> replace)
+      : clock_(time), notes_(notes), replace_(std::move(replace)) {}
   work_watch(const work_watch&) = delete;
   work_watch& operator=(const work_watch&) = delete;
 
-  // Looks for work beyond its plugin's stall_after.
+  // Looks for work beyond its plugin's stall_after, and for such that came back; ends the process, with a note, when
+  // work is beyond stall_kill_after, or somebody has closed the host's descriptors.
   void tick();
 
+  blackbox::box& notes() noexcept { return notes_; }
+
+  // Generations whose code runs: the watch looks at no other. [any]
+  void add(instance& who);
+  void remove(instance& who);
+
  private:
-  friend class watched_work;
-  friend class watched_wait;
-  // One for each thread that ever ran plugin code. Written by that thread, read by tick().
-  struct place {
-    std::atomic<std::int64_t> since_us{0};  // 0: not in plugin code
-    std::atomic<bool> reported{false};
-    std::mutex mutex;  // of what follows
-    instance* who = nullptr;
-    work_kind kind = work_kind::request;
-    std::string_view name;  // of the route, event type or job kind; as long-lived as the instance
-    std::string id;         // of the event or the job
+  // A worker that was found stuck.
+  struct stuck {
+    const blackbox::slot* at;
+    std::uint64_t entries;  // of the slot then: once that differs, it has come back
+    instance* who;
   };
-  place& mine();
-  static void left(place& at);
+  instance* find(std::uint32_t plugin, std::uint32_t generation) const;
+  void look_at(const blackbox::slot& s, std::int64_t now_us);
+  void report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, bool last);
+  void hear_of_returns();
+  void suspect_who_was_active();
+  std::int64_t patience_of(const instance& who, const blackbox::slot& s) const;
 
   const clock& clock_;
+  blackbox::box& notes_;
   const std::function<void(work_kind)> replace_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<place>> places_;  // guarded by mutex_
+  std::mutex mutex_;  // of what follows
+  std::vector<instance*> watched_;
+  std::vector<stuck> stuck_;
+  struct seen {
+    std::uint64_t entries = 0;
+    bool inside = false;
+  };
+  std::vector<seen> seen_;  // each slot at the last look
 };
 
-// Marks this thread as being in plugin code until it ends; scopes nest.
+// Marks this thread as being in plugin code until it ends. Scopes nest: the inner one stands for as long as it lasts.
 class watched_work {
  public:
-  watched_work(instance& who, work_kind kind, std::string_view name, std::string_view id = {});
-  ~watched_work();
+  // `names` by their index in the notes; see blackbox::work. Its plugin and generation are filled in here. `now_us`:
+  // steady; 0: asks for it.
+  watched_work(instance& who, blackbox::work what, std::int64_t now_us = 0);
+  ~watched_work() {
+    if (slot_ == nullptr) return;
+    if (outer_)
+      blackbox::put_back(*slot_, *outer_);
+    else
+      blackbox::leave(*slot_);
+  }
   watched_work(const watched_work&) = delete;
   watched_work& operator=(const watched_work&) = delete;
 
  private:
-  work_watch::place* place_ = nullptr;  // null: nobody watches, or an outer scope does
+  blackbox::slot* slot_ = nullptr;       // null: nobody watches
+  std::optional<blackbox::kept> outer_;  // what this one stands in for
 };
 
 // Takes this thread out of plugin code while the host waits for something that has a deadline of its own.
@@ -74,7 +96,7 @@ class watched_wait {
 
  private:
   const clock& clock_;
-  work_watch::place* place_ = nullptr;  // null: nobody watches
+  blackbox::slot* slot_ = nullptr;  // null: nobody watches
 };
 
 }  // namespace gantry::runtime

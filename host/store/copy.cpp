@@ -17,7 +17,8 @@ constexpr std::int64_t blocks_at_once = 256;
 
 // Of a store's own life, not of its content.
 bool stays_behind(std::string_view table) {
-  return table == "gantry_migrations" || table == "gantry_commit" || table == "gantry_lease" || table == "gantry_running";
+  return table == "gantry_migrations" || table == "gantry_commit" || table == "gantry_lease" || table == "gantry_running" ||
+         table == "gantry_idempotency_run";
 }
 
 bool starts_with(std::string_view type, std::string_view word) { return type.substr(0, word.size()) == word; }

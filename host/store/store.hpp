@@ -49,6 +49,10 @@ class session {
   virtual gantry_status defer(std::string_view sql, std::span<const gantry_value> params) = 0;
   virtual gantry_status query(std::string_view sql, std::span<const gantry_value> params, cursor** out) = 0;
 
+  // A driver may take the outcome of a statement for granted, as long as commit() says RETRY when it was another one. This waits
+  // until nothing is taken for granted any more: OK, or what has ended the transaction. To be asked before anybody is blamed.
+  virtual gantry_status confirm() { return GANTRY_OK; }
+
   // Runs several statements separated by semicolons, without parameters. For migrations.
   virtual gantry_status script(std::string_view sql) = 0;
 
@@ -143,6 +147,9 @@ class store {
 
   // A session for snapshot reads from the pool; give it back by destroying the handle.
   virtual result<std::unique_ptr<session>> acquire_reader() = 0;
+
+  // The same, of a state that may be some seconds old, where the store has it from elsewhere at less cost.
+  virtual result<std::unique_ptr<session>> acquire_lagging_reader() { return acquire_reader(); }
 
   // Brings the schema up to date, each migration in a transaction of its own with the row that records it in
   // gantry_migrations. invalid: a gap in the numbers, a checksum that differs from the recorded one, or a schema newer

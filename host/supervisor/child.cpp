@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -15,12 +16,25 @@ namespace {
 
 constexpr int cannot_run = 127;
 
+void die_with(pid_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(cannot_run);
+}
+
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int one : signals) sigaddset(&set, one);
+  return set;
+}
+
 // In the new process, between fork and exec: only what is async-signal-safe.
 [[noreturn]] void become(char* const* arguments, const sigset_t& blocked, int output, pid_t parent) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(cannot_run);
-  // A terminal's Ctrl-C is for the parent, which ends its hosts in order.
-  if (setpgid(0, 0) != 0) _exit(cannot_run);
-  if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(cannot_run);
+  die_with(parent);
+  if (output >= 0) {
+    // A terminal's Ctrl-C is for the parent, which ends its hosts in order.
+    if (setpgid(0, 0) != 0) _exit(cannot_run);
+    if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(cannot_run);
+  }
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
   execv(arguments[0], arguments);
   constexpr char text[] = "the program can't be run\n";
@@ -43,27 +57,40 @@ std::string to_text(const exit_report& how) {
   return "exit code " + std::to_string(how.code);
 }
 
-result<child> child::start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int one : blocked) sigaddset(&set, one);
+result<child> child::start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked, bool bare) {
+  const auto set = set_of(blocked);
   std::vector<char*> raw;
   for (const auto& a : arguments) raw.push_back(const_cast<char*>(a.c_str()));
   raw.push_back(nullptr);
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return failed("pipe");
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  int ends[2] = {-1, -1};
+  if (!bare) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return failed("pipe");
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  }
   const pid_t parent = getpid();
-  const pid_t pid = fork();
+  const pid_t pid = ::fork();
   if (pid == 0) become(raw.data(), set, ends[1], parent);
   const auto why = errno;
-  close(ends[1]);
+  if (!bare) close(ends[1]);
   if (pid < 0) {
-    close(ends[0]);
+    if (!bare) close(ends[0]);
     errno = why;
     return failed("fork");
   }
   return child(pid, ends[0]);
+}
+
+result<child> child::fork(const std::function<int()>& what, std::initializer_list<int> blocked) {
+  const auto set = set_of(blocked);
+  const pid_t parent = getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return failed("fork");
+  if (pid == 0) {
+    die_with(parent);
+    sigprocmask(SIG_SETMASK, &set, nullptr);
+    std::exit(what());
+  }
+  return child(pid, -1);
 }
 
 child::child(child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), output_(std::exchange(other.output_, -1)) {}

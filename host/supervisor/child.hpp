@@ -1,9 +1,10 @@
-// One child process with its output in a pipe. It ends with its parent: the kernel kills it when that dies.
+// One child process, as a rule with its output in a pipe. It ends with its parent: the kernel kills it when that dies.
 // Owned by the supervisor. Thread: main, the one that started it (its end would end the child).
 #pragma once
 
 #include <sys/types.h>
 
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -26,7 +27,13 @@ class child {
   // Starts `arguments[0]`, a path, with these arguments; stdout and stderr go to output(). `blocked`: the signals that
   // are blocked in it from its first moment on, and no other, for a program that waits for them itself. io: no process
   // or pipe could be made. A program that can't be run ends with code 127.
-  static result<child> start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked = {});
+  // `bare`: its output goes where this process's goes, and it stays in this one's process group, so that a terminal
+  // means it as well.
+  static result<child> start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked = {},
+                             bool bare = false);
+  // The same, bare, with a copy of this process that runs `what` and ends with the code that it returns. Only while
+  // this process has no other thread.
+  static result<child> fork(const std::function<int()>& what, std::initializer_list<int> blocked = {});
 
   child(child&& other) noexcept;
   child& operator=(child&& other) noexcept;
@@ -35,7 +42,7 @@ class child {
   ~child();  // kills it if it still runs, and waits for its end
 
   pid_t pid() const noexcept { return pid_; }
-  int output() const noexcept { return output_; }  // to read; does not block
+  int output() const noexcept { return output_; }  // to read; does not block; -1: bare
 
   // Does nothing once it has ended.
   void signal(int number) const noexcept;

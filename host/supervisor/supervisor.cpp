@@ -44,10 +44,11 @@ class signal_source {
   signal_source& operator=(const signal_source&) = delete;
 
   int descriptor() const noexcept { return fd_; }
-  // The next signal that came, or 0.
-  int next() const {
+  // The next signal that came; its number is 0 when there is none.
+  signalfd_siginfo next() const {
     signalfd_siginfo one{};
-    return read(fd_, &one, sizeof one) == sizeof one ? static_cast<int>(one.ssi_signo) : 0;
+    if (read(fd_, &one, sizeof one) != sizeof one) one.ssi_signo = 0;
+    return one;
   }
 
  private:
@@ -57,46 +58,60 @@ class signal_source {
 // A member over all its lives.
 class charge {
  public:
-  charge(const member& what, std::size_t width, const std::function<void(std::string_view)>& out)
-      : what_(what), policy_(what.limits), lines_(what.name, width), out_(out) {}
+  charge(member what, std::size_t width, const family& of)
+      : what_(std::move(what)), policy_(what_.limits), lines_(what_.name, width), family_(of) {}
 
   // Starts it when that is due.
   void start_if_due(std::int64_t now_us, double chance) {
     if (!due_us_ || now_us < *due_us_) return;
     due_us_.reset();
-    auto made = what_.waits_for_signals ? child::start(what_.arguments, {SIGTERM, SIGINT, SIGHUP})
-                                        : child::start(what_.arguments);
+    auto made = begin();
     if (!made) {
       again("it could not be started: " + made.failure().text, now_us, chance);
       return;
     }
     life_.emplace(std::move(*made));
-    silent_ = false;
-    log_info("A host was started.", {{"host", what_.name}, {"pid", std::to_string(life_->pid())}});
+    silent_ = what_.principal;
+    if (!what_.principal)
+      log_info("A host was started.", {{"host", what_.name}, {"pid", std::to_string(life_->pid())}});
   }
 
-  // Takes its end, if it has ended.
-  void reap(std::int64_t now_us, double chance) {
-    if (!life_) return;
+  // Takes its end, if it has ended. What the family says to that, if it was asked.
+  std::optional<aftermath> reap(std::int64_t now_us, double chance) {
+    if (!life_) return std::nullopt;
+    const auto pid = life_->pid();
     const auto how = life_->ended();
-    if (!how) return;
+    if (!how) return std::nullopt;
     read_output();
     std::string last;
     lines_.end(last);
-    if (!last.empty()) out_(last);
+    if (!last.empty()) family_.out(last);
     life_.reset();
-    if (how->clean()) {
-      log_info("A host has ended.", {{"host", what_.name}});
-    } else if (asked_) {
+    std::optional<aftermath> then;
+    if (family_.after) then = family_.after(what_, pid, *how);
+    const bool meant = !then || then->meant;
+    wants_anew_ = meant && how->signal == 0 && how->code == start_anew && !asked_;
+    if (wants_anew_) {
+      log_info("A host is started anew, as it asked.", {{"host", what_.name}});
+      due_us_ = now_us;
+    } else if (meant && how->clean()) {
+      if (!what_.principal) log_info("A host has ended.", {{"host", what_.name}});
+      // Asked to make room for another life of its own.
+      if (std::exchange(renewed_, false)) due_us_ = now_us;
+    } else if (asked_ || (meant && what_.principal && !died_ && how->signal == 0)) {
       bad_ = true;
-      log_error("A host did not end well.", {{"host", what_.name}, {"how", to_text(*how)}});
+      code_ = how->signal == 0 ? how->code : 1;
+      if (!what_.principal || how->signal != 0)
+        log_error("A host did not end well.", {{"host", what_.name}, {"how", to_text(*how)}});
     } else {
+      renewed_ = false;
       again(to_text(*how), now_us, chance);
     }
+    return then;
   }
 
   void read_output() {
-    if (!life_) return;
+    if (!life_ || life_->output() < 0) return;
     std::array<char, 16 * 1024> buffer;
     std::string complete;
     // More than a pipe holds, and no more: one that never stops talking must not keep the others waiting.
@@ -106,7 +121,7 @@ class charge {
       if (got <= 0) break;
       lines_.feed({buffer.data(), static_cast<std::size_t>(got)}, complete);
     }
-    if (!complete.empty()) out_(complete);
+    if (!complete.empty()) family_.out(complete);
   }
 
   void signal(int number) const {
@@ -119,22 +134,56 @@ class charge {
     due_us_.reset();
     signal(SIGTERM);
   }
+  // From now on it is this. A life with other arguments ends, and another one begins.
+  void become(member next) {
+    const bool same = next.arguments == what_.arguments;
+    what_.arguments = std::move(next.arguments);
+    what_.ends_last = next.ends_last;
+    what_.ended_by = std::move(next.ended_by);
+    what_.first_life = nullptr;
+    if (same || !life_ || renewed_) return;
+    renewed_ = true;
+    signal(SIGTERM);
+  }
 
+  // Another life, at once.
+  void renew(std::int64_t now_us) {
+    if (asked_) return;
+    if (life_) {
+      renewed_ = true;
+      signal(SIGTERM);
+    } else {
+      due_us_ = now_us;
+    }
+  }
+
+  // Whether its last end was one that asks for another life.
+  bool wants_anew() noexcept { return std::exchange(wants_anew_, false); }
   bool asked() const noexcept { return asked_; }
   bool over() const noexcept { return !life_ && !due_us_; }
   bool bad() const noexcept { return bad_; }
+  int code() const noexcept { return code_; }
+  bool principal() const noexcept { return what_.principal; }
   bool ends_last() const noexcept { return what_.ends_last; }
+  const std::string& ended_by() const noexcept { return what_.ended_by; }
   // To poll; -1: there is nothing more to read.
   int output() const noexcept { return life_ && !silent_ ? life_->output() : -1; }
   const std::optional<std::int64_t>& due_us() const noexcept { return due_us_; }
   const std::string& name() const noexcept { return what_.name; }
 
  private:
+  result<child> begin() {
+    if (auto first = std::exchange(what_.first_life, nullptr)) return child::fork(first, {SIGTERM, SIGINT, SIGHUP});
+    return what_.waits_for_signals ? child::start(what_.arguments, {SIGTERM, SIGINT, SIGHUP}, what_.principal)
+                                   : child::start(what_.arguments, {}, what_.principal);
+  }
+
   void again(const std::string& how, std::int64_t now_us, double chance) {
     died_ = true;
     const auto pause = policy_.died(now_us, chance);
     if (!pause) {
       bad_ = true;
+      code_ = 1;
       log_error("A host died too often and is not started again; the others go on.",
                 {{"host", what_.name},
                  {"how", how},
@@ -147,60 +196,126 @@ class charge {
              {{"host", what_.name}, {"how", how}, {"in_ms", std::to_string(*pause / 1000)}});
   }
 
-  const member& what_;
+  member what_;
   restart_policy policy_;
   named_lines lines_;
-  const std::function<void(std::string_view)>& out_;
+  const family& family_;
   std::optional<child> life_;               // while it runs
   std::optional<std::int64_t> due_us_ = 0;  // of the next start
-  bool silent_ = false;                     // it has closed its output
+  bool silent_ = false;                     // it has closed its output, or writes to ours
   bool died_ = false;                       // at least once
-  bool asked_ = false;                      // to end
+  bool wants_anew_ = false;
+  bool asked_ = false;    // to end
+  bool renewed_ = false;  // asked to end so that it can begin anew
   bool bad_ = false;
+  int code_ = 0;
 };
 
 class watch_over {
  public:
   explicit watch_over(const family& what) : what_(what) {
-    std::size_t width = 0;
-    for (const auto& m : what.members) width = std::max(width, m.name.size());
-    for (const auto& m : what.members) all_.push_back(std::make_unique<charge>(m, width, what_.out));
+    for (const auto& m : what.members) add(m);
   }
 
-  bool run() {
+  family_end run() {
     for (;;) {
       const auto now = system_clock().steady_us();
-      for (auto& one : all_) {
-        one->reap(now, chance());
-        one->start_if_due(now, chance());
+      for (std::size_t i = 0; i < all_.size(); ++i) {
+        auto then = all_[i]->reap(now, chance());
+        if (then && then->members && !stopping()) change(std::move(*then->members));
+        if (all_[i]->wants_anew())
+          for (auto& other : all_)
+            if (other->ended_by() == all_[i]->name()) other->renew(now);
       }
+      for (auto& one : all_) one->start_if_due(now, chance());
+      if (what_.started && !std::exchange(told_, true)) what_.started();
       if (std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->over(); })) break;
+      end_with_principal();
       end_the_last();
+      end_the_left();
       kill_late(now);
       wait(now);
-      for (int number = signals_.next(); number != 0; number = signals_.next()) take(number);
+      for (auto one = signals_.next(); one.ssi_signo != 0; one = signals_.next()) take(one);
     }
-    return std::none_of(all_.begin(), all_.end(), [](const auto& one) { return one->bad(); });
+    family_end end;
+    for (const auto& one : all_) {
+      end.good = end.good && !one->bad();
+      if (one->bad() && (end.code == 0 || one->principal())) end.code = one->code() == 0 ? 1 : one->code();
+    }
+    return end;
   }
 
  private:
   bool stopping() const noexcept { return kill_at_us_.has_value(); }
   double chance() { return std::uniform_real_distribution<double>(0, 1)(entropy_); }
 
-  void take(int number) {
-    if (number == SIGHUP) {
-      for (const auto& one : all_) one->signal(SIGHUP);
+  void add(const member& m) {
+    std::size_t width = m.name.size();
+    for (const auto& other : what_.members) width = std::max(width, other.name.size());
+    all_.push_back(std::make_unique<charge>(m, width, what_));
+  }
+
+  void change(std::vector<member> members) {
+    for (const auto& one : all_) {
+      const bool stays =
+          std::any_of(members.begin(), members.end(), [&](const member& m) { return m.name == one->name(); });
+      if (!stays) one->end();
     }
-    if ((number != SIGTERM && number != SIGINT) || stopping()) return;
+    for (auto& m : members) {
+      const auto at = std::find_if(all_.begin(), all_.end(),
+                                   [&](const auto& one) { return one->name() == m.name && !one->asked(); });
+      if (at == all_.end()) {
+        add(m);
+      } else {
+        (*at)->become(std::move(m));
+      }
+    }
+  }
+
+  void take(const signalfd_siginfo& what) {
+    const auto number = static_cast<int>(what.ssi_signo);
+    if (number == SIGHUP) {
+      // What a terminal says, it says to the principal too.
+      for (const auto& one : all_)
+        if (!one->principal() || what.ssi_code != SI_KERNEL) one->signal(SIGHUP);
+    }
+    if (number == SIGTERM || number == SIGINT) end_all();
+  }
+
+  void end_all() {
+    if (stopping()) return;
     kill_at_us_ = system_clock().steady_us() + std::chrono::microseconds(what_.patience).count();
     for (const auto& one : all_)
-      if (!one->ends_last()) one->end();
+      if (!one->ends_last() && one->ended_by().empty()) one->end();
+  }
+
+  // Who asks this one to end; null: nobody but this.
+  const charge* ender_of(const charge& one) const {
+    for (const auto& other : all_)
+      if (other->name() == one.ended_by()) return other.get();
+    return nullptr;
+  }
+
+  // Those whose member that should have asked them has ended without.
+  void end_the_left() {
+    if (!stopping()) return;
+    for (const auto& one : all_) {
+      if (one->ended_by().empty() || one->asked()) continue;
+      if (const auto* const by = ender_of(*one); by == nullptr || by->over()) one->end();
+    }
+  }
+
+  void end_with_principal() {
+    for (const auto& one : all_)
+      if (one->principal() && one->over()) end_all();
   }
 
   // Those that the others need, once the others have ended.
   void end_the_last() {
-    const bool others =
-        std::any_of(all_.begin(), all_.end(), [](const auto& one) { return !one->ends_last() && !one->over(); });
+    const bool others = std::any_of(all_.begin(), all_.end(), [this](const auto& one) {
+      const auto* const by = ender_of(*one);
+      return !one->ends_last() && !one->over() && (by == nullptr || !by->ends_last());
+    });
     if (!stopping() || others) return;
     for (const auto& one : all_) {
       if (!one->ends_last() || one->asked()) continue;
@@ -236,6 +351,7 @@ class watch_over {
   const family& what_;
   signal_source signals_;
   std::vector<std::unique_ptr<charge>> all_;
+  bool told_ = false;
   std::optional<std::int64_t> kill_at_us_;  // set: all were asked to end
   std::minstd_rand entropy_{std::random_device{}()};
 };
@@ -247,6 +363,6 @@ void block_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-bool run(const family& what) { return watch_over(what).run(); }
+family_end run(const family& what) { return watch_over(what).run(); }
 
 }  // namespace gantry::supervisor

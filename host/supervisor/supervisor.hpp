@@ -5,13 +5,18 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "supervisor/child.hpp"
 #include "supervisor/restart_policy.hpp"
 
 namespace gantry::supervisor {
+
+// A member that ends by itself with this code, in order, is started anew at once, and with it those that it ends.
+inline constexpr int start_anew = 75;
 
 struct member {
   std::string name;                    // of the host
@@ -21,12 +26,37 @@ struct member {
   // It waits for SIGTERM, SIGINT and SIGHUP with sigwait, as a host does: it begins with them blocked, so that one that
   // comes while it is loaded does not kill it.
   bool waits_for_signals = false;
+  // The member that asks this one to end when it is asked itself, in its own order. Empty: it is asked here. Who is
+  // still there when that member has ended is asked here too.
+  std::string ended_by{};
+  // The host that this program is there for, with its output and its terminal; no name is put before its lines, and its
+  // orderly end, with whatever code, is that of the family.
+  bool principal = false;
+  // Set: its first life is this, in a copy of this process, rather than the program.
+  std::function<int()> first_life{};
+};
+
+// What is to follow from the end of a member.
+struct aftermath {
+  bool meant = true;  // it ended because it was meant to: with code 0 it is not started again
+  // Set: the members that there are to be from now on, by their names. Who runs with other arguments than it is to have
+  // is asked to end and started again.
+  std::optional<std::vector<member>> members{};
+};
+
+struct family_end {
+  bool good = true;  // all ended with code 0, and none was given up
+  int code = 0;      // for this process to end with
+  explicit operator bool() const noexcept { return good; }
 };
 
 struct family {
   std::vector<member> members;                 // started in this order
   std::chrono::milliseconds patience{40'000};  // for the end, once asked; then it is killed
   std::function<void(std::string_view)> out;   // takes whole lines of their output
+  std::function<void()> started{};             // called once, when all were started
+  // Asked whenever a member has ended by itself, before anything is made of it. Empty: code 0 was meant.
+  std::function<aftermath(const member&, pid_t, const exit_report&)> after{};
 };
 
 // Blocks the signals that run() waits for. Before any other thread is made: one that does not block them takes them
@@ -35,8 +65,7 @@ void block_signals();
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD, and returns when all members have ended. SIGTERM and SIGINT ask them to
 // end (both as SIGTERM), SIGHUP is passed on. A member that ends with code 0 by itself is not started again; one that
-// dies is, by its limits; beyond them it is reported, and the others go on. True: all ended with code 0, and none was
-// given up.
-bool run(const family& what);
+// dies is, by its limits; beyond them it is reported, and the others go on.
+family_end run(const family& what);
 
 }  // namespace gantry::supervisor

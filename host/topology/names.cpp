@@ -77,6 +77,12 @@ bool is_plugin_id(std::string_view id) noexcept {
          std::ranges::all_of(id, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
 }
 
+bool is_host_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= 63 && name != "." && name != ".." && std::ranges::all_of(name, [](char c) {
+    return is_lower(lower(c)) || is_digit(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
 bool is_topic_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= 249 && name != "." && name != ".." && std::ranges::all_of(name, [](char c) {
     return is_lower(lower(c)) || is_digit(c) || c == '.' || c == '_' || c == '-';

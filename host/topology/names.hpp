@@ -21,6 +21,9 @@ std::string listed(const std::vector<std::string>& names);
 // Lower case, digits and '-'; begins with a letter; at most 63 characters.
 bool is_plugin_id(std::string_view id) noexcept;
 
+// Letters, digits, '.', '_' and '-'; at most 63 characters. Names of processes add a sign that is none of these.
+bool is_host_name(std::string_view name) noexcept;
+
 // As Kafka has it: letters, digits, '.', '_' and '-'; at most 249 characters; neither "." nor "..".
 bool is_topic_name(std::string_view name) noexcept;
 

@@ -131,7 +131,7 @@ class topology_reader {
     const section stores(state_, child(file, "stores"), "stores", {});
     for (const auto& [name, value] : stores.entries()) {
       const section store(state_, *value, stores.path_of(name),
-                          {"driver", "path", "durability", "url", "schema", "pool"});
+                          {"driver", "path", "durability", "url", "schema", "pool", "read_url", "read_max_lag"});
       read_store(store, stores.key_place(name), model_.stores[name]);
     }
     if (file.find("stores") == nullptr) {
@@ -146,6 +146,8 @@ class topology_reader {
     out.url = store.text("url", "");
     out.schema = read_pattern(store, "schema", "{plugin}");
     out.pool = store.integer("pool", 8, 1, 1'000);
+    out.read_url = store.text("read_url", "");
+    out.read_max_lag = store.duration("read_max_lag", seconds{10});
     out.durability = read_enum<store_durability>(store, "durability",
                                                  std::array{store_durability::power, store_durability::process});
   }
@@ -173,6 +175,10 @@ class topology_reader {
     const section hosts(state_, child(file, "hosts"), "hosts", {});
     for (const auto& [name, value] : hosts.entries()) {
       const section host(state_, *value, hosts.path_of(name), {"http", "advertise", "machine", "tls", "admin", "restart"});
+      if (!is_host_name(name)) {
+        state_.report(hosts.key_place(name), "hosts", "host \"" + name + '"',
+                      "letters, digits, '.', '_' and '-', at most 63");
+      }
       read_host(host, hosts.key_place(name), model_.hosts[name]);
     }
     if (hosts.entries().empty()) {
@@ -212,7 +218,7 @@ class topology_reader {
     for (const auto& [id, value] : plugins.entries()) {
       const section plugin(state_, *value, plugins.path_of(id),
                            {"library", "hosts", "store", "isolation", "group", "poison", "batch", "stall_after",
-                            "poison_after", "restart", "swap", "limits", "config"});
+                            "stall_kill_after", "poison_after", "restart", "swap", "limits", "config"});
       if (!is_plugin_id(id)) {
         state_.report(plugins.key_place(id), "plugins", "plugin \"" + id + '"',
                       "lower case letters, digits and '-', a letter first, at most 63");
@@ -241,6 +247,7 @@ class topology_reader {
     const section batch(state_, child(plugin, "batch"), plugin.path_of("batch"), {"max"});
     out.batch_max = batch.integer("max", 256, 1, 10'000);
     out.stall_after = plugin.duration("stall_after", seconds{5});
+    out.stall_kill_after = plugin.duration("stall_kill_after", *out.stall_after * 5);
     out.poison_after = plugin.integer("poison_after", 3, 1, 1'000);
     read_restart(plugin, out.restart);
     const section swap(state_, child(plugin, "swap"), plugin.path_of("swap"), {"drain", "probation"});

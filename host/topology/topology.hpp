@@ -70,6 +70,8 @@ struct store_settings {
   setting<std::string> url;     // postgres
   setting<std::string> schema;  // postgres: with {plugin}
   setting<std::uint64_t> pool;  // postgres: connections
+  setting<std::string> read_url;                    // postgres: a replica for reads that may lag
+  setting<std::chrono::microseconds> read_max_lag;  // postgres: beyond, the replica is not read
   setting<store_durability> durability;
 };
 
@@ -150,6 +152,7 @@ struct plugin_settings {
   setting<poison_policy> poison;
   setting<std::uint64_t> batch_max;  // requests or events in one transaction
   setting<std::chrono::microseconds> stall_after;
+  setting<std::chrono::microseconds> stall_kill_after;  // 0: never
   setting<std::uint64_t> poison_after;  // crashes of the process on one event until it is parked
   restart_settings restart;
   swap_settings swap;

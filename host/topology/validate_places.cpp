@@ -10,6 +10,9 @@
 namespace gantry::topology {
 namespace {
 
+constexpr std::uint64_t least_memory = std::uint64_t{48} * 1024 * 1024;
+constexpr double least_cpu = 0.05;
+
 // The hosts that some plugin runs on.
 std::set<std::string> used_hosts(const topology& model) {
   std::set<std::string> out;
@@ -182,10 +185,14 @@ void check_stores(check_run& run) {
                    "add url: \"${env:PG_URL}\"");
       }
       warn_unused(run, store.path, subject + ".path", "driver sqlite, which alone uses it");
+      if (!store.read_url.given && !store.read_url.unread)
+        warn_unused(run, store.read_max_lag, subject + ".read_max_lag", "read_url, whose replica it is about");
     } else {
       warn_unused(run, store.url, subject + ".url", "driver postgres, which alone uses it");
       warn_unused(run, store.schema, subject + ".schema", "driver postgres, which alone uses it");
       warn_unused(run, store.pool, subject + ".pool", "driver postgres, which alone uses it");
+      warn_unused(run, store.read_url, subject + ".read_url", "driver postgres, which alone uses it");
+      warn_unused(run, store.read_max_lag, subject + ".read_max_lag", "driver postgres, which alone uses it");
     }
   }
   struct place {
@@ -234,8 +241,16 @@ void check_stores(check_run& run) {
 
 void check_isolation(check_run& run) {
   for (const auto& [id, plugin] : run.model.plugins) {
-    if (*plugin.isolation == isolation_mode::process) continue;
     const std::string subject = "plugins." + id;
+    const auto& limits = plugin.limits;
+    if (limits.memory.given && *limits.memory < least_memory) {
+      run.report(limits.memory.at, subject + ".limits.memory", std::to_string(*limits.memory) + " bytes",
+                 "at least 48MiB", "its process needs that much before the plugin does anything");
+    }
+    if (limits.cpu.given && *limits.cpu < least_cpu) {
+      run.report(limits.cpu.at, subject + ".limits.cpu", "fewer than 0.05 processors", "at least 0.05 processors");
+    }
+    if (*plugin.isolation == isolation_mode::process) continue;
     constexpr std::string_view why = "isolation: process, which alone uses it";
     warn_unused(run, plugin.limits.memory, subject + ".limits.memory", why);
     warn_unused(run, plugin.limits.cpu, subject + ".limits.cpu", why);

@@ -37,7 +37,7 @@ void catalog_plugin::declare_routes(gantry::setup& s) {
     return [this, fn](const gantry::request& q, gantry::context& ctx) { return (products_.*fn)(q, ctx); };
   };
   using catalog::products_api;
-  s.get("/catalog/products", products(&products_api::list));
+  s.get("/catalog/products", products(&products_api::list), gantry::may_lag);
   s.get("/catalog/products:batch", products(&products_api::batch));
   s.post("/catalog/products:import",
          [this](const gantry::request& q, gantry::context& ctx) { return import_.run(q, ctx); });
@@ -54,7 +54,7 @@ void catalog_plugin::declare_routes(gantry::setup& s) {
   s.post("/catalog/products/{id}/reviews",
          [this](const gantry::request& q, gantry::context& ctx) { return reviews_.add(q, ctx); });
 
-  s.get("/catalog/categories", catalog::category_tree);
+  s.get("/catalog/categories", catalog::category_tree, gantry::may_lag);
   s.post("/catalog/categories", catalog::create_category);
   s.get("/catalog/categories/{id}", catalog::show_category);
   s.put("/catalog/categories/{id}", catalog::replace_category);

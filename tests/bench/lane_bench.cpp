@@ -1,7 +1,13 @@
 // What a lane costs: events from the bus through a handler that writes one row and emits one event, committed with position,
 // outbox and relay, durable against a loss of power.
 //
-//   lane_bench [--events N] [--batch N]      prints one JSON object
+//   lane_bench [--events N] [--batch N] [--notes on|off] [--pairs N]      prints one JSON object
+//
+// With --pairs it runs N times with the notes of black box and watchdog and N times without, in turn, and compares the
+// medians of the processor time that an event takes: what those notes cost.
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -11,9 +17,11 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/hash.hpp"
 #include "base/uuid.hpp"
+#include "blackbox/box.hpp"
 #include "bus/local/local_bus.hpp"
 #include "gantry/abi/bus.h"
 #include "gantry/abi/entry.h"
@@ -21,6 +29,7 @@
 #include "observability/metrics.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/lane.hpp"
+#include "runtime/watch.hpp"
 #include "runtime/worker_pool.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -96,19 +105,30 @@ class silent final : public bus::producer_events {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  std::uint64_t events = 300'000;
-  std::size_t batch = 256;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::string(argv[i]) == "--events") events = std::stoull(argv[i + 1]);
-    if (std::string(argv[i]) == "--batch") batch = std::stoul(argv[i + 1]);
-  }
+namespace {
+
+struct measured {
+  double events_per_s = 0;
+  double cpu_us_per_event = 0;  // of all threads
+  std::uint64_t transactions = 0;
+};
+
+double cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+// Zero events a second: something could not be opened.
+measured run(std::uint64_t events, std::size_t batch, bool notes) {
+  measured result;
   char name[] = "/var/tmp/gantry-lane-XXXXXX";
-  if (mkdtemp(name) == nullptr) return 1;
+  if (mkdtemp(name) == nullptr) return result;
   const std::filesystem::path directory = name;
   {
     auto opened = bus::open_local_bus({.directory = directory / "bus"});
-    if (!opened) return 1;
+    if (!opened) return result;
     auto& journal = **opened;
     const auto in = *journal.open_topic({.name = "in", .partitions = 3});
     const auto out = *journal.open_topic({.name = "out", .partitions = 3});
@@ -138,50 +158,98 @@ int main(int argc, char** argv) {
       std::vector<bus::batch> batches;
       for (std::uint32_t p = 0; p < 3; ++p)
         if (counts[p] != 0) batches.push_back({{in, p}, counts[p], "bench", bytes[p]});
-      if (!producer->append(n + 1, batches)) return 1;
+      if (!producer->append(n + 1, batches)) return result;
     }
 
     observability::registry metrics;
     runtime::worker_pool workers(2, "lane");
+    auto box = blackbox::box::open(directory / "bench.box");
+    if (!box) return result;
+    runtime::work_watch watch(system_clock(), **box, [](runtime::work_kind) {});
     runtime::surroundings around;
     around.time = &system_clock();
+    around.watch = notes ? &watch : nullptr;
     around.metrics = &metrics;
     around.topics = &topics;
     auto self = std::make_shared<runtime::instance>("counting", "1.0.0", 1, around);
     const gantry_entry entry = {sizeof(gantry_entry), GANTRY_ABI_MAJOR, GANTRY_ABI_MINOR, "counting", "1.0.0", "bench", create};
-    if (!self->create(entry)) return 1;
+    if (!self->create(entry)) return result;
     for (auto& e : self->declared.emissions) {
       e.topic_id = out;
       e.partitions = 3;
       e.max_message = 1 << 20;
     }
     auto database = store::open_sqlite_store({.file = directory / "lane.db"});
-    if (!database) return 1;
+    if (!database) return result;
     self->database = std::move(*database);
     const std::vector<store::migration> schema = {
         {1, "seen", "", "CREATE TABLE seen (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;", "-"}};
-    if (!self->database->migrate(schema)) return 1;
+    if (!self->database->migrate(schema)) return result;
     runtime::lane_options options;
     options.batch_max = batch;
     self->writer = std::make_unique<runtime::lane>(*self, *self->database, journal, system_clock(), workers, options);
-    if (!self->writer->open("/bench/counting/")) return 1;
+    if (!self->writer->open("/bench/counting/")) return result;
     self->state(runtime::phase::running);
     const auto begun = steady::now();
-    if (!self->writer->consume("bench")) return 1;
+    const auto cpu = cpu_seconds();
+    if (!self->writer->consume("bench")) return result;
     while (self->counts.events_in->value() < events) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       self->writer->tick();
+      if (notes) watch.tick();
     }
     const double took = std::chrono::duration<double>(steady::now() - begun).count();
-    const auto transactions = self->counts.transactions->value();
-    std::printf("{\"bench\":\"lane\",\"events\":%llu,\"batch\":%zu,\"events_per_s\":%.0f,\"us_per_event\":%.2f,\"transactions\":%llu}\n",
-                static_cast<unsigned long long>(events), batch, static_cast<double>(events) / took,
-                took * 1e6 / static_cast<double>(events), static_cast<unsigned long long>(transactions));
+    result.cpu_us_per_event = (cpu_seconds() - cpu) * 1e6 / static_cast<double>(events);
+    result.events_per_s = static_cast<double>(events) / took;
+    result.transactions = self->counts.transactions->value();
     self->writer->close();
     workers.stop();
     self.reset();
     producer.reset();
   }
   std::filesystem::remove_all(directory);
+  return result;
+}
+
+double median(std::vector<double> of) {
+  std::sort(of.begin(), of.end());
+  return of[of.size() / 2];
+}
+
+int compare(std::uint64_t events, std::size_t batch, std::size_t pairs) {
+  std::vector<double> with, without;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    for (const bool notes : {i % 2 == 0, i % 2 != 0}) {
+      const auto one = run(events, batch, notes);
+      if (one.events_per_s <= 0) return 1;
+      (notes ? with : without).push_back(one.cpu_us_per_event);
+    }
+  }
+  std::printf("{\"bench\":\"lane notes\",\"events\":%llu,\"batch\":%zu,\"pairs\":%zu,\"cpu_us_per_event_with\":%.3f,"
+              "\"cpu_us_per_event_without\":%.3f,\"cost_percent\":%.2f}\n",
+              static_cast<unsigned long long>(events), batch, pairs, median(with), median(without),
+              (median(with) / median(without) - 1) * 100);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t events = 300'000;
+  std::size_t batch = 256, pairs = 0;
+  bool notes = true;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    if (name == "--events") events = std::stoull(argv[i + 1]);
+    if (name == "--batch") batch = std::stoul(argv[i + 1]);
+    if (name == "--notes") notes = std::string(argv[i + 1]) != "off";
+    if (name == "--pairs") pairs = std::stoul(argv[i + 1]);
+  }
+  if (pairs != 0) return compare(events, batch, pairs);
+  const auto one = run(events, batch, notes);
+  if (one.events_per_s <= 0) return 1;
+  std::printf("{\"bench\":\"lane\",\"events\":%llu,\"batch\":%zu,\"events_per_s\":%.0f,\"us_per_event\":%.2f,\"transactions\":%llu}\n",
+              static_cast<unsigned long long>(events), batch, one.events_per_s, 1e6 / one.events_per_s,
+              static_cast<unsigned long long>(one.transactions));
   return 0;
 }

@@ -1,6 +1,11 @@
 // Drives the whole shop: POST /orders until OrderConfirmed is on the bus, payment as a job, mail written.
 //
 //   order_flow [--mode in-process|http] [--seconds S] [--window N] [--rate R] [--orders N] [--data DIR] [--durability power|process] [--mail DIR]
+//              [--servers DIR | --brokers HOST:PORT --postgres URL [--kafka-pid N --postgres-pid N]] [--pool N] [--batch N]
+//
+// On the local bus and SQLite; with --servers on a Kafka broker and a PostgreSQL server that the scripts in DIR (deploy/servers)
+// start for this run, with --brokers and --postgres on such as run already and hold no shop. Then what bare clients reach on the
+// same servers is measured first, and the CPU of both stands beside ours.
 //
 // Without --rate it keeps N orders between POST and Confirmed (closed loop) and reports the rate that this sustains; with it,
 // it sends at that rate and reports latency. Prints one JSON object; the machine's own fsync time stands beside the figures.
@@ -30,6 +35,7 @@
 
 #include "app/host_process.hpp"
 #include "observability/log.hpp"
+#include "order_flow_servers.hpp"
 #include "topology/topology.hpp"
 
 namespace {
@@ -47,12 +53,23 @@ struct arguments {
   std::string plugins = GANTRY_PLUGIN_DIR;
   std::string durability = "power";
   std::string mail;  // where .eml files go; a directory of `data` unless given
-  bool keep = false;
+  std::string server_scripts;  // start servers by these
+  bench::servers servers;      // or use these, when brokers are named
+  std::size_t pool = 4;        // connections of a plugin to PostgreSQL
+  std::size_t batch = 256;     // events of one transaction
+  bool on_servers() const { return !servers.brokers.empty(); }
 };
 
 std::string topology_text(const arguments& a) {
-  std::string t = "version: 1\nname: bench\nbus: { driver: local, path: " + a.data + "/bus, sync: 5ms }\n";
-  t += "stores:\n  default: { driver: sqlite, path: \"" + a.data + "/{plugin}.db\", durability: " + a.durability + " }\n";
+  std::string t = "version: 1\nname: bench\n";
+  if (a.on_servers()) {
+    t += "bus: { driver: kafka, brokers: \"" + a.servers.brokers + "\" }\n";
+    t += "stores:\n  default: { driver: postgres, url: \"" + a.servers.postgres + "\", schema: \"{plugin}\", pool: " +
+         std::to_string(a.pool) + ", durability: " + a.durability + " }\n";
+  } else {
+    t += "bus: { driver: local, path: " + a.data + "/bus, sync: 5ms }\n";
+    t += "stores:\n  default: { driver: sqlite, path: \"" + a.data + "/{plugin}.db\", durability: " + a.durability + " }\n";
+  }
   t += "state: " + a.data + "/state\n";
   t += R"(topics:
   catalog-events: { partitions: 3 }
@@ -67,11 +84,14 @@ std::string topology_text(const arguments& a) {
 hosts:
   main: { http: 127.0.0.1:0 }
 )";
-  t += "plugin_path: [" + a.plugins + "]\n";
-  t += "plugins:\n  catalog: { hosts: [main], config: { demo: true } }\n"
-       "  inventory: { hosts: [main], config: { demo: true, demo_stock: 1000000000 } }\n"
-       "  order: { hosts: [main] }\n  payment: { hosts: [main] }\n  shipping: { hosts: [main] }\n"
-       "  notification: { hosts: [main], config: { eml_directory: " + (a.mail.empty() ? a.data + "/mail" : a.mail) + " } }\n";
+  t += "plugin_path: [" + a.plugins + "]\nplugins:\n";
+  const auto plugin = [&](const std::string& id, const std::string& config) {
+    t += "  " + id + ": { hosts: [main], batch: { max: " + std::to_string(a.batch) + " }" + config + " }\n";
+  };
+  plugin("catalog", ", config: { demo: true }");
+  plugin("inventory", ", config: { demo: true, demo_stock: 1000000000 }");
+  for (const auto* id : {"order", "payment", "shipping"}) plugin(id, "");
+  plugin("notification", ", config: { eml_directory: " + (a.mail.empty() ? a.data + "/mail" : a.mail) + " }");
   return t;
 }
 
@@ -403,6 +423,109 @@ double rss_mb() {
   return pages * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
+// What a lane has done so far.
+struct lane_work {
+  std::uint64_t transactions = 0;
+  std::uint64_t reruns = 0;
+  std::uint64_t events = 0;
+};
+
+// Everything that is compared over the measured time.
+struct moment {
+  steady::time_point at;
+  std::uint64_t done = 0;
+  std::map<std::string, double> cpu_ours;
+  std::map<std::string, double> cpu_servers;
+  std::map<std::string, lane_work> lanes;
+  bench::database_work database;
+};
+
+constexpr std::array plugin_ids{"catalog", "inventory", "order", "payment", "shipping", "notification"};
+
+moment look(const arguments& a, app::host_process& host, const ledger& orders) {
+  moment out;
+  for (const auto* id : plugin_ids)
+    if (const auto found = host.plugins().find(id))
+      out.lanes[id] = {found->counts.transactions->value(), found->counts.reruns->value(), found->counts.events_in->value()};
+  if (a.on_servers()) {
+    out.database = bench::work_of(a.servers);
+    out.cpu_servers = bench::cpu_of(a.servers);
+  }
+  out.cpu_ours = cpu_by_thread();
+  out.done = orders.done();
+  out.at = steady::now();
+  return out;
+}
+
+std::string number(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+// `,"name":value`
+std::string member(std::string_view name, double value, int digits) {
+  return ",\"" + std::string(name) + "\":" + number(value, digits);
+}
+
+// The seconds of CPU between two moments, and per name how many processors that were.
+double cpu_between(const std::map<std::string, double>& before, const std::map<std::string, double>& after, double took,
+                   std::string& cores) {
+  double sum = 0;
+  for (const auto& [name, seconds] : after) {
+    const auto found = before.find(name);
+    const double used = seconds - (found == before.end() ? 0 : found->second);
+    sum += used;
+    if (used >= 0.01) cores += (cores.empty() ? "\"" : ",\"") + name + "\":" + number(used / took, 2);
+  }
+  return sum;
+}
+
+std::string lanes_between(const moment& from, const moment& to, double orders) {
+  std::string out;
+  for (const auto& [id, now] : to.lanes) {
+    const auto& then = from.lanes.at(id);
+    const auto transactions = static_cast<double>(now.transactions - then.transactions);
+    if (transactions == 0) continue;
+    out += (out.empty() ? "\"" : ",\"") + id + "\":{\"orders_per_transaction\":" + number(orders / transactions, 1) +
+           member("events_per_transaction", static_cast<double>(now.events - then.events) / transactions, 1) +
+           member("reruns", static_cast<double>(now.reruns - then.reruns), 0) + "}";
+  }
+  return out;
+}
+
+void report(const arguments& a, const moment& from, const moment& to, ledger& orders, std::vector<double>& latencies,
+            const std::string& machine) {
+  const double took = std::chrono::duration<double>(to.at - from.at).count();
+  const auto done = static_cast<double>(std::max<std::uint64_t>(to.done - from.done, 1));
+  std::string cores;
+  std::string server_cores;
+  const double ours = cpu_between(from.cpu_ours, to.cpu_ours, took, cores);
+  const double theirs = cpu_between(from.cpu_servers, to.cpu_servers, took, server_cores);
+  std::string out = "{\"bench\":\"order_flow\",\"mode\":\"" + a.mode + "\",\"on\":\"" +
+                    (a.on_servers() ? "kafka, postgres" : "local, sqlite") + "\",\"durability\":\"" + a.durability + "\"";
+  out += member("window", static_cast<double>(a.window), 0) + member("rate", a.rate, 0) + member("seconds", took, 2) +
+         member("orders", static_cast<double>(to.done - from.done), 0) + member("orders_per_s", done / took, 0) +
+         member("cpu_us_per_order", ours * 1e6 / done, 1);
+  if (a.on_servers()) {
+    for (const auto& [name, seconds] : to.cpu_servers)
+      out += member("cpu_us_per_order_" + name, (seconds - from.cpu_servers.at(name)) * 1e6 / done, 1);
+    out += member("cpu_us_per_order_all", (ours + theirs) * 1e6 / done, 1);
+    const auto per_order = [&](std::uint64_t before, std::uint64_t after) { return static_cast<double>(after - before) / done; };
+    out += member("postgres_commits_per_order", per_order(from.database.commits, to.database.commits), 3) +
+           member("postgres_rollbacks_per_order", per_order(from.database.rollbacks, to.database.rollbacks), 3) +
+           member("postgres_wal_bytes_per_order", per_order(from.database.wal_bytes, to.database.wal_bytes), 0) +
+           member("postgres_wal_syncs_per_order", per_order(from.database.wal_syncs, to.database.wal_syncs), 3);
+  }
+  out += member("p50_ms", percentile(latencies, 0.5), 2) + member("p95_ms", percentile(latencies, 0.95), 2) +
+         member("p99_ms", percentile(latencies, 0.99), 2) + member("max_ms", percentile(latencies, 1), 2) +
+         member("refused", static_cast<double>(orders.refusals()), 0) +
+         member("unfinished", static_cast<double>(orders.open()), 0) + machine;
+  out += ",\"lanes\":{" + lanes_between(from, to, done) + "},\"cpu_cores\":{" + cores + "}";
+  if (a.on_servers()) out += ",\"cpu_cores_servers\":{" + server_cores + "}";
+  std::printf("%s}\n", out.c_str());
+}
+
 int run(const arguments& a) {
   observability::log_options log;
   log.threshold = observability::level::warn;
@@ -410,6 +533,13 @@ int run(const arguments& a) {
   auto parsed = topology::parse_topology(topology_text(a), "bench.yaml", topology::process_env);
   for (const auto& p : parsed.problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
   if (topology::has_errors(parsed.problems)) return 1;
+  std::string machine;
+  if (a.on_servers()) {
+    const auto raw = bench::measure_ceilings(a.servers, 1.5);
+    machine += member("raw_kafka_messages_per_s", raw.produced_per_s, 0) +
+               member("raw_postgres_commits_per_s", raw.commits_per_s, 0) +
+               member("raw_postgres_batch_rows_per_s", raw.batch_rows_per_s, 0);
+  }
   app::host_options options;
   options.serve_http = a.mode == "http";
   const auto starting = steady::now();
@@ -418,8 +548,8 @@ int run(const arguments& a) {
     std::fprintf(stderr, "%s\n", host.failure().text.c_str());
     return 1;
   }
-  const double ready_ms = std::chrono::duration<double, std::milli>(steady::now() - starting).count();
-  const double idle_mb = rss_mb();
+  machine += member("ready_ms", std::chrono::duration<double, std::milli>(steady::now() - starting).count(), 0) +
+             member("idle_rss_mb", rss_mb(), 0);
   const double sync_us = fsync_us(a.data);
   ledger orders;
   const auto topic = (*host)->plugins().topics().at("order-events");
@@ -433,27 +563,24 @@ int run(const arguments& a) {
   }
   const auto send = [&](std::uint64_t n) { http ? http->send(n) : direct->send(n); };
 
-  // The first second warms caches and is not counted.
+  // The beginning warms caches, and on Kafka gives groups the time to form; it is not counted.
+  const double warm_seconds = a.on_servers() ? 3 : 1;
   std::uint64_t n = 0;
-  auto begun = steady::now();
-  auto cpu_before = cpu_by_thread();
-  std::uint64_t done_before = 0;
+  auto begun = look(a, **host, orders);
   bool warm = false;
   for (;;) {
     const auto now = steady::now();
-    const double since = std::chrono::duration<double>(now - begun).count();
-    if (!warm && since >= 1) {
+    const double since = std::chrono::duration<double>(now - begun.at).count();
+    if (!warm && since >= warm_seconds) {
       warm = true;
-      begun = now;
-      cpu_before = cpu_by_thread();
-      done_before = orders.done();
+      begun = look(a, **host, orders);
       orders.forget();
       n = 0;
       continue;
     }
     if (warm && (a.orders != 0 ? orders.done() >= a.orders : since >= a.seconds)) break;
     if (a.rate > 0) {
-      const auto due = begun + std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(static_cast<double>(n) / a.rate));
+      const auto due = begun.at + std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(static_cast<double>(n) / a.rate));
       std::this_thread::sleep_until(due);
       orders.posted();
     } else {
@@ -461,31 +588,11 @@ int run(const arguments& a) {
     }
     send((warm ? 1'000'000'000ULL : 0ULL) + n++);
   }
-  const double took = std::chrono::duration<double>(steady::now() - begun).count();
-  const auto cpu_after = cpu_by_thread();
-  const auto done = orders.done() - done_before;
+  const auto ended = look(a, **host, orders);
   auto latencies = orders.take_latencies();
   for (int i = 0; i < 2000 && orders.open() != 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  std::string cpu;
-  double cpu_seconds = 0;
-  for (const auto& [name, seconds] : cpu_after) {
-    const auto before = cpu_before.find(name);
-    const double used = seconds - (before == cpu_before.end() ? 0 : before->second);
-    cpu_seconds += used;
-    if (used < 0.01) continue;
-    char text[96];
-    std::snprintf(text, sizeof text, "%s\"%s\":%.2f", cpu.empty() ? "" : ",", name.c_str(), used / took);
-    cpu += text;
-  }
-  std::printf(
-      "{\"bench\":\"order_flow\",\"mode\":\"%s\",\"durability\":\"%s\",\"window\":%zu,\"rate\":%.0f,\"seconds\":%.2f,\"orders\":%llu,"
-      "\"orders_per_s\":%.0f,\"cpu_us_per_order\":%.1f,\"p50_ms\":%.2f,\"p95_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"refused\":%llu,\"unfinished\":%zu,"
-      "\"ready_ms\":%.0f,\"idle_rss_mb\":%.0f,\"rss_mb\":%.0f,\"machine_fdatasync_us\":%.0f,\"cpu_cores\":{%s}}\n",
-      a.mode.c_str(), a.durability.c_str(), a.window, a.rate, took, static_cast<unsigned long long>(done),
-      static_cast<double>(done) / took, cpu_seconds * 1e6 / static_cast<double>(std::max<std::uint64_t>(done, 1)),
-      percentile(latencies, 0.5), percentile(latencies, 0.95),
-      percentile(latencies, 0.99), percentile(latencies, 1), static_cast<unsigned long long>(orders.refusals()),
-      orders.open(), ready_ms, idle_mb, rss_mb(), sync_us, cpu.c_str());
+  machine += member("rss_mb", rss_mb(), 0) + member("machine_fdatasync_us", sync_us, 0);
+  report(a, begun, ended, orders, latencies, machine);
   http.reset();
   watch.reset();  // its consumer must be gone before the bus is
   (*host)->drain_and_stop(std::chrono::milliseconds(20'000));
@@ -508,6 +615,13 @@ int main(int argc, char** argv) {
     else if (name == "--plugins") a.plugins = text;
     else if (name == "--durability") a.durability = text;
     else if (name == "--mail") a.mail = text;
+    else if (name == "--servers") a.server_scripts = text;
+    else if (name == "--brokers") a.servers.brokers = text;
+    else if (name == "--postgres") a.servers.postgres = text;
+    else if (name == "--kafka-pid") a.servers.kafka_pid = std::stoi(text);
+    else if (name == "--postgres-pid") a.servers.postgres_pid = std::stoi(text);
+    else if (name == "--pool") a.pool = std::stoul(text);
+    else if (name == "--batch") a.batch = std::stoul(text);
     else {
       std::fprintf(stderr, "order_flow: unknown option %s\n", name.c_str());
       return 2;
@@ -519,7 +633,9 @@ int main(int argc, char** argv) {
     if (mkdtemp(name) == nullptr) return 1;
     a.data = name;
   }
+  if (!a.server_scripts.empty()) a.servers = bench::start_servers(a.server_scripts, a.data + "/servers");
   const int code = run(a);
+  bench::stop_servers(a.servers);
   if (own) std::filesystem::remove_all(a.data);
   return code;
 }

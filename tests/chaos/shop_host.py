@@ -10,8 +10,12 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import process_tree  # noqa: E402
 
 TOPICS = {"catalog-events": 3, "inventory-commands": 2, "inventory-events": 2, "order-events": 3,
           "payment-commands": 2, "payment-events": 2, "shipping-commands": 2, "shipping-events": 2,
@@ -69,6 +73,7 @@ class HostProcess:
     def __init__(self, binary, folder, topology, port, name="main"):
         self.binary, self.folder, self.topology, self.port, self.name = binary, folder, topology, port, name
         self.log = os.path.join(folder, f"{name}.log")
+        self.arguments = []  # more of them, of `gantry run`
         self.starts = 0
         self.process = None
 
@@ -77,7 +82,7 @@ class HostProcess:
         with open(self.log, "ab") as log:
             log.write(f"--- start {self.starts}\n".encode())
             log.flush()
-            self.process = subprocess.Popen([self.binary, "run", "-t", self.topology, "--host", self.name],
+            self.process = subprocess.Popen([self.binary, "run", "-t", self.topology, "--host", self.name, *self.arguments],
                                             cwd=self.folder, env=env, stdout=log, stderr=log)
 
     def check_alive(self):
@@ -102,10 +107,14 @@ class HostProcess:
                               f"{self.tail()}")
             time.sleep(0.02)
 
+    def pid(self):
+        """Of the host itself, below the process that watches over it."""
+        return process_tree.host_of(self.process.pid)
+
     def kill(self):
+        """All at once, as a power cut does; nobody is left to start it again."""
         self.check_alive()
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        process_tree.kill_all(self.process)
 
     def died(self, within):
         """Whether the process has ended by itself, after at most so many seconds."""
@@ -122,8 +131,7 @@ class HostProcess:
 
     def end(self):
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            process_tree.kill_all(self.process)
 
     def tail(self, lines=25):
         with open(self.log, errors="replace") as file:

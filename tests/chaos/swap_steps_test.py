@@ -82,6 +82,7 @@ def main():
     p.add_argument("--gun")
     args = p.parse_args()
     with trial.Trial(args, "swap_steps") as t:
+        t.host.arguments = ["--no-supervisor"]  # who would start it again by itself
         t.open_shop()
         t.load.start()
         rounds = Rounds(t, os.path.abspath(args.versions))

@@ -25,6 +25,13 @@ TOPICS = {"conf-events": 3, "conf-answers": 2, "conf-batches": 1, "conf-small": 
           "conf-plain": 1, "conf-foreign": 2}
 
 
+def gone(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "XZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 class Host:
     """One process of `gantry run`."""
 
@@ -52,8 +59,12 @@ class Host:
         until(f"host {self.name} is ready", self.ready, 90)
 
     def kill(self):
+        """kill -9. What the process has started goes with it, a moment later."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        started = children.read_text().split() if children.exists() else []
         self.process.kill()
         self.process.wait()
+        until(f"the processes of {self.name} are gone", lambda: all(map(gone, started)))
 
     def stop(self):
         """SIGTERM; the exit code."""
@@ -155,6 +166,8 @@ class World:
             out["topics"]["conf-small"] = {"max_message": "4KiB", **out["topics"]["conf-small"]}
         for plugin in self.plugins:
             out["plugins"][plugin] = {"hosts": self.column.placed(plugin), **self.settings.get(plugin, {})}
+            if self.column.isolated:
+                out["plugins"][plugin]["isolation"] = "process"
             if plugin in self.libraries:
                 out["plugins"][plugin]["library"] = self.libraries[plugin]
         if self.limits:

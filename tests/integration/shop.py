@@ -19,6 +19,9 @@ import time
 import http.client
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import process_tree  # noqa: E402
+
 PATIENCE = 90.0  # seconds: only how long a test waits before it calls something hung, never a measure of speed
 PROBLEM = "application/problem+json"
 
@@ -137,10 +140,13 @@ class Shop:
             self.kill()
         return code
 
+    def pid(self):
+        """Of the host itself, below the process that watches over it."""
+        return process_tree.host_of(self.process.pid)
+
     def kill(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            process_tree.kill_all(self.process)
             self.reader.join(5)
 
     def close(self):

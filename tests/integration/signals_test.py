@@ -1,5 +1,6 @@
 """Signals that end a process without a word do not end a host; what stands behind them is an error like any other."""
 
+import os
 import resource
 import signal
 import sys
@@ -14,7 +15,8 @@ def ignored(gantry, plugins):
     with Shop(gantry, plugins) as shop:
         shop.start()
         for one in HARMLESS:
-            shop.process.send_signal(one)
+            for pid in (shop.process.pid, shop.pid()):
+                os.kill(pid, one)
         report.check("ignored: the host serves on", shop.get("/health/live").status == 200)
         report.check("ignored: it ends well", shop.stop() == 0, shop.log[-1500:])
 
@@ -24,7 +26,7 @@ def file_size_limit(gantry, plugins):
     with Shop(gantry, plugins) as shop:
         shop.start()
         report.check("file size: takes an order before", shop.order("before").status in (201, 202))
-        resource.prlimit(shop.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        resource.prlimit(shop.pid(), resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         refused = eventually(lambda: shop.order("beyond").status >= 500)
         report.check("file size: an order is refused", bool(refused))
         report.check("file size: the host lives", shop.process.poll() is None and shop.get("/health/live").status == 200)

@@ -1,5 +1,6 @@
 #include "call/remote/attempt.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "call/remote/reply_reader.hpp"
@@ -53,9 +54,16 @@ attempt unreadable(const error& why) {
   return without_reply(ending::final, why.code == errc::too_large ? GANTRY_TOO_LARGE : GANTRY_FAILED, why.text);
 }
 
+// A host that starts says so by this header: it has seen the request and done nothing.
+bool is_starting(const remote_reply& reply) {
+  return reply.status == 503 && std::any_of(reply.headers.begin(), reply.headers.end(),
+                                            [](const auto& h) { return h.first == "gantry-starting"; });
+}
+
 attempt answered(connection_pool::lease& on, reply_reader& reader) {
   attempt done{ending::answered, {GANTRY_OK, {}, reader.take()}};
   if (on->whole() && reader.keeps_connection()) on.keep();
+  if (is_starting(done.outcome.reply)) return without_reply(ending::unreached, GANTRY_UNAVAILABLE, "it is starting");
   return done;
 }
 
@@ -84,8 +92,8 @@ attempt receive(const call_in_progress& call, connection_pool::lease& on) {
   return state == reply_reader::state::complete ? answered(on, reader) : unreadable(reader.failure());
 }
 
-io send(const call_in_progress& call, channel& over, const std::string& host) {
-  auto text = call.head.text(host, call.by.left_us());
+io send(const call_in_progress& call, channel& over, const remote_host& to) {
+  auto text = call.head.text(to.address, call.by.left_us(), to.inner_key);
   const auto body = call.request.body;
   over.begin();
   if (body.size() < join_below) return over.send(text.append(body), call.by);
@@ -99,7 +107,7 @@ attempt try_once(const call_in_progress& call, replica& to, bool fresh) {
   auto taken = to.pool->take(call.by, fresh);
   if (!taken) return not_connected(taken.failure(), call.by);
   auto& on = *taken;
-  const auto end = send(call, *on, to.host.address);
+  const auto end = send(call, *on, to.host);
   if (end == io::timed_out) return late("sending the request");
   if (end == io::broken && !on->touched())
     return without_reply(on.reused() ? ending::stale : ending::unreached, GANTRY_UNAVAILABLE, on->reason());

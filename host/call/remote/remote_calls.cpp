@@ -13,7 +13,9 @@ namespace {
 using ending = attempt::ending;
 
 // What an attempt says about its host.
-verdict judge(const attempt& of) {
+verdict judge(const attempt& of, const remote_host& host) {
+  // A process of our own is back soon, and asking a port of this machine in vain costs nothing meanwhile.
+  if (of.how == ending::unreached && !host.inner_key.empty()) return verdict::undecided;
   switch (of.how) {
     case ending::answered:
       if (of.outcome.reply.status == 503) return verdict::down;
@@ -66,7 +68,7 @@ class attempts {
     const auto begun = time_.steady_us();
     auto one = try_once(call_, who, false);
     if (one.how == ending::stale) one = try_once(call_, who, true);
-    who.report(judge(one), begun, time_.steady_us());
+    who.report(judge(one, who.host), begun, time_.steady_us());
     if (one.outcome.status != GANTRY_OK)
       one.outcome.text = std::string(call_.request.plugin) + " on host " + who.host.name + " (" + who.host.address +
                          "): " + one.outcome.text;

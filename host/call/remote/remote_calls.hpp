@@ -36,6 +36,9 @@ struct remote_host {
   std::string address;  // host:port as others reach it; [::1]:8080 for IPv6
   bool tls = false;
   std::string server_name;  // what its certificate must be for; empty: the host of `address`
+  // Not empty: another process of this host, which believes what is sent with this key, and which is started again at
+  // once when it dies. So a connection that it does not take costs nothing and opens no breaker.
+  std::string inner_key{};
 
   bool operator==(const remote_host&) const = default;
 };
@@ -63,6 +66,9 @@ struct remote_request {
   std::int64_t deadline_us = 0;  // as clock::steady_us counts
   std::string_view correlation_id;
   std::string_view traceparent;  // sent as given; may be empty
+  // Of what somebody else has asked for and is passed on; empty otherwise.
+  std::string_view host{};     // the header, as it came
+  bool unproven_call = false;  // it is a call, and nobody knows of whom
 };
 
 struct remote_reply {

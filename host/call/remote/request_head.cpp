@@ -11,7 +11,7 @@ constexpr std::size_t repeatable_methods = 5;  // the first ones
 constexpr std::size_t room_for_ours = 512;     // host, deadline and length
 
 // Headers that belong to the connection or to the host: a plugin's own words for them are not passed on.
-constexpr std::array<std::string_view, 14> reserved = {"host",
+constexpr std::array<std::string_view, 16> reserved = {"host",
                                                        "content-length",
                                                        "transfer-encoding",
                                                        "connection",
@@ -24,7 +24,9 @@ constexpr std::array<std::string_view, 14> reserved = {"host",
                                                        "traceparent",
                                                        "correlation-id",
                                                        "gantry-deadline-ms",
-                                                       "gantry-caller"};
+                                                       "gantry-caller",
+                                                       "gantry-call",
+                                                       "gantry-inner-key"};
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -81,6 +83,9 @@ result<request_head> request_head::make(const remote_request& of, std::size_t ma
     if (!is_field_value(value)) return error{errc::invalid, std::string(ours) + " has a control character"};
     if (!value.empty()) append(out, ours, value);
   }
+  if (!is_field_value(of.host)) return error{errc::invalid, "host has a control character"};
+  made.host_ = of.host;
+  if (of.unproven_call) append(out, "gantry-call", "1");
   if (!of.body.empty() || method >= methods.begin() + 3) append(out, "content-length", std::to_string(of.body.size()));
   const auto size = made.line_.size() + out.size() + room_for_ours;
   if (size > max_headers)
@@ -89,14 +94,15 @@ result<request_head> request_head::make(const remote_request& of, std::size_t ma
   return made;
 }
 
-std::string request_head::text(std::string_view host, std::int64_t left_us) const {
+std::string request_head::text(std::string_view host, std::int64_t left_us, std::string_view key) const {
   std::string out;
   out.reserve(line_.size() + headers_.size() + host.size() + 64);
   out.append(line_);
-  append(out, "host", host);
+  append(out, "host", host_.empty() ? host : std::string_view(host_));
   out.append(headers_);
   // Rounded up: a callee that is told 0 would refuse what can still be done.
   append(out, "gantry-deadline-ms", std::to_string((left_us + 999) / 1000));
+  if (!key.empty()) append(out, "gantry-inner-key", key);
   out.append("\r\n");
   return out;
 }

@@ -17,7 +17,8 @@ class request_head {
   static result<request_head> make(const remote_request& of, std::size_t max_headers);
 
   // Request line and headers with the empty line at the end, for one attempt.
-  std::string text(std::string_view host, std::int64_t left_us) const;
+  // `host`: the address, unless the request came with its own. `key`: see remote_host.
+  std::string text(std::string_view host, std::int64_t left_us, std::string_view key = {}) const;
 
   // May be sent again when it is not known whether it was carried out: GET, HEAD, OPTIONS, PUT, DELETE, or any with an
   // Idempotency-Key.
@@ -27,6 +28,7 @@ class request_head {
  private:
   std::string line_;
   std::string headers_;
+  std::string host_;
   bool repeatable_ = false;
   bool head_only_ = false;
 };

@@ -172,9 +172,10 @@ struct connection::held {
 connection::connection() = default;
 connection::~connection() = default;
 
-result<std::unique_ptr<connection>> connection::open(const postgres_options& options, const address& where, role role) {
+result<std::unique_ptr<connection>> connection::open(const postgres_options& options, const address& where, role role,
+                                                     std::optional<std::chrono::milliseconds> timeout) {
   std::string words;
-  auto made = connect(where, options.connect_timeout, words);
+  auto made = connect(where, timeout.value_or(options.connect_timeout), words);
   if (!made) return connect_failure(where.shown(), words, setting(where, "password"));
   if (const int version = PQserverVersion(made.get()); version < oldest_version) {
     return error{errc::unsupported, "postgres " + where.shown() + " has version " + std::to_string(version / 10000) +
@@ -207,9 +208,15 @@ result<void> connection::set_up(const postgres_options& options, role role, cons
     set("default_transaction_read_only", "off");
     // A host that has come to a halt in a transaction must not keep its locks: others wait for them.
     set("idle_in_transaction_session_timeout", std::to_string(options.longest_halt.count()));
-    // A table read as a whole is a table that every concurrent write contradicts: small ones too are read by their index.
+    // A table read as a whole is a table that every concurrent write contradicts: small ones too are read by their
+    // index.
     set("random_page_cost", "0.1");
     set("synchronous_commit", options.promise == durability::power ? "on" : "off");
+    // The outbox row of a batch is long; pglz takes several times as long as lz4 for the same. Not every server has it.
+    sql +=
+        ", (SELECT set_config(name, 'lz4', false) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' "
+        "= "
+        "ANY (enumvals))";
   } else if (role == role::reader) {
     set("default_transaction_isolation", "repeatable read");
     set("default_transaction_read_only", "on");

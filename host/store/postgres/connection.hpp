@@ -46,7 +46,9 @@ class connection {
  public:
   // invalid: the server refuses for good (password, database, certificate). unavailable: it can't be reached or takes
   // nobody now. unsupported: too old. The text says which, names the place, and has no password.
-  static result<std::unique_ptr<connection>> open(const postgres_options& options, const address& where, role role);
+  // `timeout`: instead of that of the options.
+  static result<std::unique_ptr<connection>> open(const postgres_options& options, const address& where, role role,
+                                                  std::optional<std::chrono::milliseconds> timeout = {});
 
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;

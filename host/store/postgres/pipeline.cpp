@@ -95,15 +95,23 @@ void pipeline::receive(outcome& into) {
         while (result_handle more{PQgetResult(on_)}) more.reset();
         continue;
       }
-      into.failed = true;
-      into.by = std::move(about);
-      into.sqlstate = state;
       into.message = got ? one_line(field(got.get(), PG_DIAG_MESSAGE_PRIMARY)) : std::string();
       if (into.message.empty() && got) into.message = one_line(PQresultErrorMessage(got.get()));
-      into.routine = got ? field(got.get(), PG_DIAG_SOURCE_FUNCTION) : std::string();
       if (lost_) return;
+      // Behind a surprise a failure says nothing: it may be of what would not have been sent.
+      if (!into.surprised) {
+        into.failed = true;
+        into.by = std::move(about);
+        into.sqlstate = state;
+        into.routine = got ? field(got.get(), PG_DIAG_SOURCE_FUNCTION) : std::string();
+      }
     } else if (about.wants == answer::count && status == PGRES_COMMAND_OK) {
       into.changed += std::strtoll(PQcmdTuples(got.get()), nullptr, 10);
+    } else if (about.wants == answer::as_foreseen && status == PGRES_COMMAND_OK) {
+      if (!into.surprised && !into.failed && std::strtoll(PQcmdTuples(got.get()), nullptr, 10) != about.foreseen) {
+        into.surprised = true;
+        into.by = std::move(about);
+      }
     } else if (about.wants == answer::keep && status != PGRES_PIPELINE_ABORTED) {
       into.kept.push_back(std::move(got));
     }

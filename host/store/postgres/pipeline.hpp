@@ -35,13 +35,16 @@ class pipeline {
   enum class answer {
     drop,  // only a failure is of interest
     keep,
-    count,  // the rows that it changed are added up
+    count,        // the rows that it changed are added up
+    as_foreseen,  // only when it changed another number of rows than was foreseen
   };
   struct command {
     part what = part::control;
     std::uint64_t scope = 0;  // the savepoint it ran in
     answer wants = answer::drop;
     bool guarded = false;                     // behind the savepoint that protects what was before it
+    bool trusted = false;                     // its sender has gone on as if it had succeeded
+    std::int64_t foreseen = -1;               // and had changed so many rows
     std::shared_ptr<const std::string> text;  // of a statement, for its failure
   };
   struct outcome {
@@ -49,7 +52,8 @@ class pipeline {
     std::int64_t changed = 0;         // rows, by commands that count
     bool lost = false;                // the connection is gone; `message` says how
     bool failed = false;              // a command failed, the rest was skipped
-    command by;                       // the one that failed
+    bool surprised = false;           // a command changed another number of rows than was foreseen
+    command by;                       // the one that failed, or else the first that surprised
     std::string sqlstate;
     std::string message;
     std::string routine;  // the server's function that raised it

@@ -6,6 +6,7 @@
 
 #include "store/postgres/connection.hpp"
 #include "store/postgres/migrations.hpp"
+#include "store/postgres/replica.hpp"
 #include "store/postgres/session.hpp"
 #include "store/reader_pool.hpp"
 
@@ -14,8 +15,10 @@ namespace {
 
 class postgres_store final : public store {
  public:
-  postgres_store(postgres_options options, address where, std::optional<address> replica)
-      : options_(std::move(options)), where_(std::move(where)), replica_(std::move(replica)) {}
+  postgres_store(postgres_options options, address where, std::optional<address> near)
+      : options_(std::move(options)), where_(std::move(where)) {
+    if (near) replica_ = std::make_unique<replica>(options_, std::move(*near), health_);
+  }
 
   // Makes the schema, so that what can't work fails now; and says what the server's settings don't promise.
   result<void> prepare() {
@@ -68,6 +71,12 @@ class postgres_store final : public store {
 
   result<std::unique_ptr<session>> acquire_reader() override { return readers_.acquire(); }
 
+  result<std::unique_ptr<session>> acquire_lagging_reader() override {
+    if (replica_)
+      if (auto near = replica_->acquire()) return near;
+    return readers_.acquire();
+  }
+
   result<migration_report> migrate(std::span<const migration> steps, const migration_rules& rules) override {
     if (health_.stopped()) return stopped();
     auto on = connection::open(options_, where_, role::service);
@@ -103,12 +112,7 @@ class postgres_store final : public store {
     }
   }
 
-  // At the replica, or at the first server when that can't be reached.
   result<std::unique_ptr<session>> open_reader() {
-    if (replica_) {
-      auto near = postgres_session::open(options_, *replica_, role::reader, health_);
-      if (near) return std::unique_ptr<session>(std::move(near).value());
-    }
     auto reader = postgres_session::open(options_, where_, role::reader, health_);
     if (!reader) return std::move(reader).failure();
     return std::unique_ptr<session>(std::move(reader).value());
@@ -116,10 +120,10 @@ class postgres_store final : public store {
 
   postgres_options options_;
   address where_;
-  std::optional<address> replica_;
   write_health health_;
   std::atomic<bool> writing_ = false;
   reader_pool readers_{options_.readers, describe(), [this] { return open_reader(); }};
+  std::unique_ptr<replica> replica_;  // null: there is none
 };
 
 }  // namespace

@@ -27,12 +27,17 @@ struct postgres_options {
   isolation_level isolation = isolation_level::serializable;
   std::size_t readers = 4;  // connections that may read at the same time; the writer has its own
 
-  // A standby for snapshots that may lag behind. While it can't be reached they come from the first server.
+  // A standby for snapshots that may lag behind. While it can't be reached, or is further behind, they come from the
+  // first server.
   std::string read_url;
+  std::chrono::milliseconds read_max_lag{10'000};
+  // A changing statement that has always gone the same way is not waited for: its outcome is checked before the commit,
+  // and RETRY is the answer when it was another one. For users that run a transaction again then, as lanes do.
+  bool trusts = true;
 
   std::chrono::milliseconds connect_timeout{5000};
-  // How long a commit whose answer was lost waits for the server to say what became of it. Longer than a failover takes:
-  // afterwards the store takes no writes until somebody has looked.
+  // How long a commit whose answer was lost waits for the server to say what became of it. Longer than a failover
+  // takes: afterwards the store takes no writes until somebody has looked.
   std::chrono::milliseconds doubt_timeout{300'000};
   // How long a writer may do nothing in the middle of a transaction before the server ends it.
   std::chrono::milliseconds longest_halt{30'000};
@@ -41,6 +46,8 @@ struct postgres_options {
 
   // Told what is not as the promise needs it, such as a server with fsync=off. May be empty.
   std::function<void(std::string_view)> warn;
+  // Told when the standby is not read any more, and when it is again. May be empty. Thread: any.
+  std::function<void(std::string_view)> tell;
 };
 
 // Connects, and makes the schema when it is missing. invalid: the server refuses for good, or the url is none.

@@ -23,12 +23,19 @@ std::int64_t changed_rows(const result_handle& from) {
 }  // namespace
 
 postgres_session::postgres_session(const postgres_options& options, const address& where, role role,
-                                   write_health& health)
-    : options_(options), where_(where), role_(role), health_(health), writer_id_(new_uuid_string()) {}
+                                   write_health& health, std::chrono::milliseconds connect_timeout)
+    : options_(options),
+      where_(where),
+      role_(role),
+      connect_timeout_(connect_timeout),
+      health_(health),
+      writer_id_(new_uuid_string()) {}
 
-result<std::unique_ptr<postgres_session>> postgres_session::open(const postgres_options& options, const address& where,
-                                                                 role role, write_health& health) {
-  std::unique_ptr<postgres_session> self(new postgres_session(options, where, role, health));
+result<std::unique_ptr<postgres_session>> postgres_session::open(
+    const postgres_options& options, const address& where, role role, write_health& health,
+    std::optional<std::chrono::milliseconds> connect_timeout) {
+  std::unique_ptr<postgres_session> self(
+      new postgres_session(options, where, role, health, connect_timeout.value_or(options.connect_timeout)));
   if (auto connected = self->connect(); !connected) return std::move(connected).failure();
   return self;
 }
@@ -51,7 +58,7 @@ postgres_session::~postgres_session() {
 
 result<void> postgres_session::connect() {
   drop_connection();
-  auto opened = connection::open(options_, where_, role_);
+  auto opened = connection::open(options_, where_, role_, connect_timeout_);
   if (!opened) return std::move(opened).failure();
   struct named {
     const char* name;
@@ -143,14 +150,20 @@ statement* postgres_session::ready(std::string_view sql, std::size_t params) {
 }
 
 pipeline::command postgres_session::about(pipeline::part what, pipeline::answer wants, const statement* of) const {
-  return {what, scopes_.empty() ? 0 : scopes_.back().serial, wants, under_guard_, of ? of->text : nullptr};
+  pipeline::command out;
+  out.what = what;
+  out.scope = scopes_.empty() ? 0 : scopes_.back().serial;
+  out.wants = wants;
+  out.guarded = under_guard_;
+  if (of) out.text = of->text;
+  return out;
 }
 
 // BEGIN and the savepoints that the server doesn't know yet.
 void postgres_session::send_begin() {
   if (phase_ == phase::idle) return;
   if (!begun_) {
-    to_->run(role_ != role::writer        ? "gantry_begin"
+    to_->run(role_ != role::writer      ? "gantry_begin"
              : phase_ == phase::reading ? "gantry_begin_read"
              : relaxed_                 ? "gantry_begin_relaxed"
                                         : "gantry_begin",
@@ -185,13 +198,39 @@ postgres_session::guard postgres_session::open_guard() {
 }
 
 bool postgres_session::add(const prepared& which, std::span<const gantry_value> params, const statement& what,
-                           pipeline::answer wants) {
+                           pipeline::answer wants, bool trusted, std::int64_t foreseen) {
   if (!encoder_.encode(which.types, params, failure_)) {
     failure_.text += ": " + excerpt(*what.text);
     return false;
   }
-  to_->run(which.name.c_str(), encoder_, which.binary, about(pipeline::part::statement, wants, &what));
+  auto command = about(pipeline::part::statement, wants, &what);
+  command.trusted = trusted;
+  command.foreseen = foreseen;
+  to_->run(which.name.c_str(), encoder_, which.binary, std::move(command));
+  if (trusted) ++trusted_;
   return true;
+}
+
+bool postgres_session::send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params,
+                                    std::int64_t* changes, gantry_status& status) {
+  if (!options_.trusts || phase_ != phase::writing || relaxed_ || !what.sql.may_change) return false;
+  const auto foreseen = changes ? what.past.foreseen(committed_) : -1;
+  if (changes ? foreseen < 0 : !what.past.trusted(committed_)) return false;
+  send_begin();
+  if (!add(how, params, what, changes ? pipeline::answer::as_foreseen : pipeline::answer::drop, true, foreseen)) {
+    status = failure_.status;
+    return true;
+  }
+  scopes_.back().dirty = true;
+  if (changes) *changes = foreseen;
+  status = to_->pending() < longest_pipeline ? gantry_status{GANTRY_OK} : settle(guard::none);
+  return true;
+}
+
+gantry_status postgres_session::confirm() {
+  if (phase_ != phase::writing) return GANTRY_OK;
+  if (doom_ == GANTRY_OK && spoiled_ == GANTRY_OK && to_ && to_->pending() != 0) settle(guard::none);
+  return doom_;
 }
 
 // The statement as the server has it, prepared if need be; null: failure_ says why not.
@@ -247,15 +286,23 @@ gantry_status postgres_session::run_statement(std::string_view sql, std::span<co
       return refuse(GANTRY_INVALID,
                     std::to_string(cursors_.size()) + " cursors are open, close one first: " + excerpt(sql));
     }
-    const bool guarded = what->sql.may_change && phase_ == phase::writing;
+    gantry_status sent = GANTRY_OK;
+    if (!rows && send_trusted(*what, *how, params, changes, sent)) return sent;
+    const bool changing = what->sql.may_change && phase_ == phase::writing;
+    const bool trusted = changing && !relaxed_ && options_.trusts && what->past.trusted(committed_);
+    const bool guarded = changing && !trusted;
     const auto protection = guarded ? open_guard() : guard::none;
     send_begin();
-    if (!add(*how, params, *what, pipeline::answer::keep)) return failure_.status;
-    if (guarded) scopes_.back().dirty = true;
+    if (!add(*how, params, *what, pipeline::answer::keep, trusted)) return failure_.status;
+    if (changing) scopes_.back().dirty = true;
     std::vector<result_handle> kept;
     const auto status = settle(protection, &kept);
-    if (status != GANTRY_OK) return status;
+    if (status != GANTRY_OK) {
+      if (auto* const failed = guarded ? statements_.known(sql) : nullptr) failed->past.disappointed(committed_);
+      return status;
+    }
     if (kept.empty()) return refuse(GANTRY_FAILED, "the server has not answered: " + excerpt(sql));
+    if (changing) what->past.went_well(changed_rows(kept.back()));
     if (changes) *changes = changed_rows(kept.back());
     if (out) {
       free->open_for(*this, std::move(kept.back()), scopes_.empty() ? 0 : scopes_.size() - 1);

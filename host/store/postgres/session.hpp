@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ class postgres_session final : public session {
  public:
   // Connects. `options` and `where` must outlive the session.
   static result<std::unique_ptr<postgres_session>> open(const postgres_options& options, const address& where,
-                                                        role role, write_health& health);
+                                                        role role, write_health& health,
+                                                        std::optional<std::chrono::milliseconds> connect_timeout = {});
   ~postgres_session() override;
 
   void clear_when_closed(std::atomic<bool>& flag) noexcept { open_flag_ = &flag; }
@@ -37,6 +39,7 @@ class postgres_session final : public session {
                           std::size_t row_count, std::int64_t* changes) override;
   gantry_status defer(std::string_view sql, std::span<const gantry_value> params) override;
   gantry_status query(std::string_view sql, std::span<const gantry_value> params, cursor** out) override;
+  gantry_status confirm() override;
   gantry_status script(std::string_view sql) override;
 
   gantry_status begin() override;
@@ -68,7 +71,8 @@ class postgres_session final : public session {
   // How far a failed statement reaches.
   enum class guard { none, own_savepoint, scope_begin };
 
-  postgres_session(const postgres_options& options, const address& where, role role, write_health& health);
+  postgres_session(const postgres_options& options, const address& where, role role, write_health& health,
+                   std::chrono::milliseconds connect_timeout);
 
   result<void> connect();
   bool ensure_connected();
@@ -78,13 +82,18 @@ class postgres_session final : public session {
   prepared* prepare(statement& what, std::span<const gantry_value> params);
   guard open_guard();
   void send_begin();
-  bool add(const prepared& which, std::span<const gantry_value> params, const statement& what, pipeline::answer wants);
+  bool add(const prepared& which, std::span<const gantry_value> params, const statement& what, pipeline::answer wants,
+           bool trusted = false, std::int64_t foreseen = -1);
   pipeline::command about(pipeline::part what, pipeline::answer wants, const statement* of = nullptr) const;
 
   // Sends and waits; GANTRY_OK, or the failure of the first command that failed, with the transaction's state after it.
   gantry_status settle(guard protection, std::vector<result_handle>* kept = nullptr);
   gantry_status settle_lost(const pipeline::outcome& what);
   gantry_status settle_failed(const pipeline::outcome& what, guard protection);
+  gantry_status settle_surprised(const pipeline::outcome& what);
+  // Sends what its sender need not wait for; false: it must.
+  bool send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params, std::int64_t* changes,
+                    gantry_status& status);
   // Does it again where that is right: the first read of a snapshot on a new connection when the old one is dead, and a
   // statement that was prepared before a change of the schema.
   template <typename F>
@@ -104,6 +113,7 @@ class postgres_session final : public session {
   const postgres_options& options_;
   const address& where_;
   const role role_;
+  const std::chrono::milliseconds connect_timeout_;
   write_health& health_;
   std::atomic<bool>* open_flag_ = nullptr;
 
@@ -124,9 +134,11 @@ class postgres_session final : public session {
   gantry_status doom_ = GANTRY_OK;     // the transaction is over; what everything answers until rollback()
   gantry_status spoiled_ = GANTRY_OK;  // over, up to the innermost savepoint
   std::vector<scope> scopes_;
-  std::int64_t changed_ = 0;  // rows, by what was counted in the last round trip
-  bool outdated_ = false;     // the last failure was that of a statement prepared before a change of the schema
-  bool under_guard_ = false;  // what is added now stands behind a guard
+  std::int64_t changed_ = 0;     // rows, by what was counted in the last round trip
+  bool outdated_ = false;        // the last failure was that of a statement prepared before a change of the schema
+  bool under_guard_ = false;     // what is added now stands behind a guard
+  std::size_t trusted_ = 0;      // statements on their way whose success was taken for granted
+  std::uint64_t committed_ = 0;  // transactions, ever
   std::uint64_t serials_ = 0;
   std::string writer_id_;
   std::string last_doubt_;

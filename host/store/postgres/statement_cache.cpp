@@ -22,6 +22,22 @@ void prepared::describe(const pg_result* from) {
     binary = binary && reads_binary(static_cast<std::uint32_t>(PQftype(from, i)));
 }
 
+void experience::went_well(std::int64_t changed) noexcept {
+  if (successes_ < enough) ++successes_;
+  if (changed != last_changed_) alike_ = 0;
+  if (alike_ < enough) ++alike_;
+  last_changed_ = changed;
+}
+
+// Longer each time: what varies is waited for.
+void experience::disappointed(std::uint64_t committed) noexcept {
+  successes_ = 0;
+  alike_ = 0;
+  last_changed_ = -1;
+  distrusted_until_ = committed + penalty_;
+  penalty_ = std::min(penalty_ * 4, longest_penalty);
+}
+
 prepared* statement::variant(std::span<const gantry_value> params, failure_text& failure) {
   std::vector<bool> texts;
   for (const auto& place : sql.arrays) {
@@ -55,6 +71,11 @@ statement* statement_cache::find(std::string_view sql, failure_text& failure) {
   }
   found->second->used_at = ++uses_;
   return found->second.get();
+}
+
+statement* statement_cache::known(std::string_view sql) noexcept {
+  const auto found = by_text_.find(sql);
+  return found == by_text_.end() ? nullptr : found->second.get();
 }
 
 void statement_cache::clear() {

@@ -31,11 +31,42 @@ struct prepared {
   void describe(const pg_result* from);
 };
 
+// How a statement has gone so far: one that always goes the same way need not be waited for. Transactions are counted
+// by the session, those that were committed.
+class experience {
+ public:
+  // It has succeeded and changed so many rows.
+  void went_well(std::int64_t changed) noexcept;
+  // Waited for, it has failed, or what it was trusted to do did not come true.
+  void disappointed(std::uint64_t committed) noexcept;
+
+  // It may be expected to succeed.
+  bool trusted(std::uint64_t committed) const noexcept {
+    return successes_ >= enough && committed >= distrusted_until_;
+  }
+  // And to change as many rows as every time; negative: that can't be told.
+  std::int64_t foreseen(std::uint64_t committed) const noexcept {
+    return trusted(committed) && alike_ >= enough ? last_changed_ : -1;
+  }
+
+ private:
+  static constexpr std::uint32_t enough = 32;
+  static constexpr std::uint64_t first_penalty = 16;
+  static constexpr std::uint64_t longest_penalty = 1 << 14;
+
+  std::uint32_t successes_ = 0;  // one after the other
+  std::uint32_t alike_ = 0;      // of these, with the same count
+  std::int64_t last_changed_ = -1;
+  std::uint64_t distrusted_until_ = 0;
+  std::uint64_t penalty_ = first_penalty;  // transactions
+};
+
 struct statement {
   std::shared_ptr<const std::string> text;  // as it was written
   sql_text sql;
   std::vector<prepared> variants;
   std::uint64_t used_at = 0;
+  experience past;
 
   // The variant for these parameters; one that is new has no name yet. INVALID: an array where none may be, or none
   // where one must be.
@@ -56,6 +87,8 @@ class statement_cache {
   // The server has forgotten all of them.
   void clear();
   void forget(const statement& which);
+  // Null: it is not there any more.
+  statement* known(std::string_view sql) noexcept;
 
   static constexpr std::size_t capacity = 256;
 

@@ -33,8 +33,8 @@ gantry_status postgres_session::commit() {
     end_transaction();
     return GANTRY_OK;
   }
-  // Its number must be known before COMMIT goes out.
-  if (doom_ == GANTRY_OK && number_.empty()) settle(guard::none);
+  // Its number must be known before COMMIT goes out, and that all went as it was taken for granted.
+  if (doom_ == GANTRY_OK && (number_.empty() || trusted_ != 0)) settle(guard::none);
   if (doom_ != GANTRY_OK) {
     const auto status = doom_;
     const auto text = failure_;
@@ -52,6 +52,7 @@ gantry_status postgres_session::commit() {
     return resolve_doubt(which);
   }
   if (!done.failed && !done.kept.empty() && std::string_view(PQcmdStatus(done.kept.back().get())) == "COMMIT") {
+    ++committed_;
     end_transaction();
     return GANTRY_OK;
   }
@@ -114,6 +115,7 @@ void postgres_session::end_transaction() noexcept {
   number_.clear();
   doom_ = GANTRY_OK;
   spoiled_ = GANTRY_OK;
+  trusted_ = 0;
   if (phase_ != phase::stopped) phase_ = phase::idle;
 }
 
@@ -182,6 +184,7 @@ void postgres_session::end_read() noexcept {
 gantry_status postgres_session::settle(guard protection, std::vector<result_handle>* kept) {
   auto done = to_->settle();
   under_guard_ = false;
+  trusted_ = 0;
   changed_ = done.changed;
   if (done.lost) return settle_lost(done);
   // The first answer of a write transaction is its number.
@@ -190,6 +193,7 @@ gantry_status postgres_session::settle(guard protection, std::vector<result_hand
     done.kept.erase(done.kept.begin());
   }
   if (done.failed) return settle_failed(done, protection);
+  if (done.surprised) return settle_surprised(done);
   answered_ = true;
   if (kept) *kept = std::move(done.kept);
   return GANTRY_OK;
@@ -206,6 +210,13 @@ gantry_status postgres_session::settle_lost(const pipeline::outcome& what) {
   return GANTRY_UNAVAILABLE;
 }
 
+// Whoever sent it has gone on with a number that is wrong: the whole batch runs again, and waits for this statement.
+gantry_status postgres_session::settle_surprised(const pipeline::outcome& what) {
+  if (auto* const known = statements_.known(*what.by.text)) known->past.disappointed(committed_);
+  refuse(GANTRY_RETRY, "changed another number of rows than every time before: " + excerpt(*what.by.text));
+  return doom(GANTRY_RETRY);
+}
+
 gantry_status postgres_session::settle_failed(const pipeline::outcome& what, guard protection) {
   const auto status = status_of(what.sqlstate);
   refuse(status, what.message);
@@ -217,6 +228,11 @@ gantry_status postgres_session::settle_failed(const pipeline::outcome& what, gua
     failure_text ignored;
     if (auto* const old = statements_.find(*what.by.text, ignored)) statements_.forget(*old);
     failure_.status = GANTRY_RETRY;
+  }
+  if (what.by.trusted) {
+    if (auto* const known = what.by.text ? statements_.known(*what.by.text) : nullptr)
+      known->past.disappointed(committed_);
+    return doom(status == GANTRY_UNAVAILABLE ? status : gantry_status{GANTRY_RETRY});
   }
   if (phase_ == phase::idle) return failure_.status;
   if (phase_ == phase::reading) {

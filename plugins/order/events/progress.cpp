@@ -50,25 +50,36 @@ bool is_partial_refund(const gantry::event& event) {
 
 gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx& tx) {
   if (is_partial_refund(event)) return gantry::ok;
+  const order_flow::usual_move* const usual = flow_.usual(event.type());
+  if (usual != nullptr && tells_goods(usual->move)) {
+    const auto whole = load_order(tx, event.key());
+    if (!whole) return gantry::ok;  // an order of another shop on the same bus
+    return move_on(event, *whole, usual, &*whole, tx);
+  }
   const auto order = load_head(tx, event.key());
-  if (!order) return gantry::ok;  // an order of another shop on the same bus
-  if (follow_usual_path(event, *order, tx)) return gantry::ok;
-  const auto before = standing_of(*order);
-  if (!before) return gantry::reject("the saga of order " + order->order_id + " is unreadable: " + order->saga);
+  if (!order) return gantry::ok;
+  return move_on(event, *order, usual, nullptr, tx);
+}
+
+gantry::outcome order_progress::move_on(const gantry::event& event, const order_head& order,
+                                        const order_flow::usual_move* usual, const order_goods* goods, gantry::tx& tx) {
+  if (follow_usual_path(event, order, usual, goods, tx)) return gantry::ok;
+  const auto before = standing_of(order);
+  if (!before) return gantry::reject("the saga of order " + order.order_id + " is unreadable: " + order.saga);
   const bool failure = event.type().ends_with("Failed") || event.type().ends_with("Rejected");
   const std::string reason = failure ? reason_of(event) : std::string();
   const order_move move = flow_.on_event(*before, event.type(), tx.now().us, reason);
-  if (move.applied) store(tx, *order, move, {event.type(), event.id()});
+  if (move.applied) store(tx, order, move, {event.type(), event.id()});
   return gantry::ok;
 }
 
-bool order_progress::follow_usual_path(const gantry::event& event, const order_head& order, gantry::tx& tx) {
-  const order_flow::usual_move* const usual = flow_.usual(event.type());
+bool order_progress::follow_usual_path(const gantry::event& event, const order_head& order,
+                                       const order_flow::usual_move* usual, const order_goods* goods, gantry::tx& tx) {
   if (usual == nullptr || order.status != usual->status_before || order.saga != usual->saga_before) return false;
   const std::int64_t now_us = tx.now().us;
   const bool arms = usual->move.timer == gantry::saga_timer::arm;
   const std::int64_t deadline_us = arms ? now_us + usual->move.delay.count() : 0;
-  write(tx, order, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()});
+  write(tx, order, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()}, goods);
   return true;
 }
 
@@ -88,7 +99,8 @@ void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
   }
 }
 
-order_move order_progress::cancel(gantry::tx& tx, order_head& order, std::string_view reason, std::string_view cause_id) {
+order_move order_progress::cancel(gantry::tx& tx, order_head& order, std::string_view reason,
+                                  std::string_view cause_id) {
   const auto before = standing_of(order);
   if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + order.order_id + " is unreadable");
   order_move move = flow_.cancel(*before, cut(reason, max_reason), tx.now().us);
@@ -109,7 +121,8 @@ void order_progress::restore(gantry::db& db, const gantry::rearm_fn& rearm) cons
     if (saga && saga->running()) {
       // The whole timeout again: what was on its way while this service was down must not count against the order.
       const gantry::saga_step& step = flow_.saga().steps[saga->current];
-      delay = saga->phase == gantry::saga_phase::forward ? step.timeout : gantry::compensation_wait(step, saga->attempts);
+      delay =
+          saga->phase == gantry::saga_phase::forward ? step.timeout : gantry::compensation_wait(step, saga->attempts);
     }
     rearm(order_id, std::max(delay, std::chrono::microseconds(0)));
   });
@@ -156,11 +169,12 @@ void order_progress::store(gantry::tx& tx, const order_head& order, const order_
 }
 
 void order_progress::write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
-                           const order_cause& by) {
+                           const order_cause& by, const order_goods* goods) {
   change_order(tx, order, {move.after.status, as.saga, as.deadline_us, as.now_us, move.passed, by});
   if (order.deadline_us == 0 && as.deadline_us != 0) note_reopened(tx, order.order_id);
-  const order_goods goods = tells_goods(move) ? load_goods(tx, order.seq) : order_goods();
-  publish(tx, {order.order_id, facts_of(order, goods), order.status, move});
+  order_goods loaded;
+  if (goods == nullptr && tells_goods(move)) loaded = load_goods(tx, order.seq);
+  publish(tx, {order.order_id, facts_of(order, goods != nullptr ? *goods : loaded), order.status, move});
   set_timer(tx, order.order_id, move);
   note_finished(tx, order.order_id, move);
 }

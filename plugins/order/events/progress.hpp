@@ -39,12 +39,16 @@ class order_progress {
     std::int64_t deadline_us;
     std::int64_t now_us;
   };
+  gantry::outcome move_on(const gantry::event& event, const order_head& order, const order_flow::usual_move* usual,
+                          const order_goods* goods, gantry::tx& tx);
   // Whether the order stood where an order without trouble stands, and is moved.
-  bool follow_usual_path(const gantry::event& event, const order_head& order, gantry::tx& tx);
+  static bool follow_usual_path(const gantry::event& event, const order_head& order,
+                                const order_flow::usual_move* usual, const order_goods* goods, gantry::tx& tx);
   std::optional<standing> standing_of(const order_head& order) const;
   void store(gantry::tx& tx, const order_head& order, const order_move& move, const order_cause& by);
+  // `goods`: of this order, when they were read with it.
   static void write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
-                    const order_cause& by);
+                    const order_cause& by, const order_goods* goods = nullptr);
   static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
 
   const order_flow& flow_;

@@ -18,6 +18,11 @@ namespace gantry {
 struct idempotent_t {};
 inline constexpr idempotent_t idempotent{};
 
+// Marks a route that is content with a state some seconds old: it may be read from a replica of the database, where the
+// topology names one. The client may then not see what it has just written.
+struct may_lag_t {};
+inline constexpr may_lag_t may_lag{};
+
 struct subscribe_options {
   bool latest = false;  // where to begin when there is no position yet; else at the earliest event
   std::uint32_t min_version = 1;
@@ -61,39 +66,43 @@ class setup {
   // Routes: "/orders/{id}/history". Handler: reply(const request&, context&). [pool]
   template <typename Fn>
   void get(std::string_view pattern, Fn fn) {
-    route("GET", pattern, fn, false);
+    route("GET", pattern, fn, 0);
+  }
+  template <typename Fn>
+  void get(std::string_view pattern, Fn fn, may_lag_t) {
+    route("GET", pattern, fn, GANTRY_ROUTE_MAY_LAG);
   }
   template <typename Fn>
   void post(std::string_view pattern, Fn fn) {
-    route("POST", pattern, fn, false);
+    route("POST", pattern, fn, 0);
   }
   template <typename Fn>
   void put(std::string_view pattern, Fn fn) {
-    route("PUT", pattern, fn, false);
+    route("PUT", pattern, fn, 0);
   }
   template <typename Fn>
   void del(std::string_view pattern, Fn fn) {
-    route("DELETE", pattern, fn, false);
+    route("DELETE", pattern, fn, 0);
   }
   template <typename Fn>
   void patch(std::string_view pattern, Fn fn) {
-    route("PATCH", pattern, fn, false);
+    route("PATCH", pattern, fn, 0);
   }
   template <typename Fn>
   void post(std::string_view pattern, Fn fn, idempotent_t) {
-    route("POST", pattern, fn, true);
+    route("POST", pattern, fn, GANTRY_ROUTE_IDEMPOTENT);
   }
   template <typename Fn>
   void put(std::string_view pattern, Fn fn, idempotent_t) {
-    route("PUT", pattern, fn, true);
+    route("PUT", pattern, fn, GANTRY_ROUTE_IDEMPOTENT);
   }
   template <typename Fn>
   void del(std::string_view pattern, Fn fn, idempotent_t) {
-    route("DELETE", pattern, fn, true);
+    route("DELETE", pattern, fn, GANTRY_ROUTE_IDEMPOTENT);
   }
   template <typename Fn>
   void patch(std::string_view pattern, Fn fn, idempotent_t) {
-    route("PATCH", pattern, fn, true);
+    route("PATCH", pattern, fn, GANTRY_ROUTE_IDEMPOTENT);
   }
 
   // Events of one type, each exactly once in effect. Handler: outcome(const event&, tx&). [lane]
@@ -212,16 +221,16 @@ class setup {
   }
 
   template <typename Fn>
-  void route(std::string_view method, std::string_view pattern, Fn fn, bool needs_key) {
+  void route(std::string_view method, std::string_view pattern, Fn fn, std::uint32_t flags) {
     auto f = detail::bound(owner_, fn);
     using handler = detail::route_handler<decltype(f)>;
     gantry_route r{};
     r.struct_size = sizeof r;
-    r.flags = needs_key ? static_cast<std::uint32_t>(GANTRY_ROUTE_IDEMPOTENT) : 0U;
+    r.flags = flags;
     r.method = detail::str(method);
     r.pattern = detail::str(pattern);
     r.handler = &handler::call;
-    r.user = add(std::make_unique<handler>(rt_, std::move(f), needs_key));
+    r.user = add(std::make_unique<handler>(rt_, std::move(f), (flags & GANTRY_ROUTE_IDEMPOTENT) != 0));
     rt_.check(rt_.need(rt_.http, GANTRY_HTTP_1).route(rt_.host, &r));
   }
 

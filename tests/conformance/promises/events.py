@@ -177,7 +177,7 @@ def partition_count_of_a_live_topic_stays(make):
         host.start()
         until("the host ends by itself", lambda: host.process.poll() is not None)
         check(host.process.returncode != 0, "the host started on a topic with another partition count")
-        said = host.tail(6)
+        said = host.tail(20)
         check("conf-events" in said and "3" in said and "5" in said, "it does not say which topic and counts", said)
 
 

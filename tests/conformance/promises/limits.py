@@ -100,4 +100,4 @@ def damage_below_the_synced_end_refuses_the_start(make):
         host = w.hosts[w.owner] if w.owner else next(iter(w.hosts.values()))
         host.start()
         until("the host ends by itself", lambda: host.process.poll() is not None)
-        check(host.process.returncode != 0 and oldest.name in host.tail(6), "it does not say where", host.tail(6))
+        check(host.process.returncode != 0 and oldest.name in host.tail(20), "it does not say where", host.tail(20))

@@ -49,7 +49,8 @@ class EventsTest : public testing::Test {
     for (const auto& [name, partitions] : {std::pair{"order-events", 2U}, std::pair{"payment-events", 1U}})
       topics_[name] = bus_->open_topic({.name = name, .partitions = partitions}).value();
     producer_ = std::move(bus_->open_producer(heard_).value());
-    log_ = std::make_unique<event_log>(*bus_, topics_, stop_);
+    log_ = std::make_unique<event_log>(
+        *bus_, [this]() -> const runtime::topic_directory& { return topics_; }, stop_);
   }
   ~EventsTest() override {
     log_.reset();
@@ -210,6 +211,13 @@ TEST_F(EventsTest, ATraceIsATimelineOfOneCorrelation) {
   EXPECT_DOUBLE_EQ(events[1].at("sinceStartMs").as_double(), 2.25);
   EXPECT_EQ(events[1].at("causationId").as_string(), "a");
   EXPECT_EQ(trace(*log_, {{"nobody"}, {}}).status, 404);
+}
+
+TEST_F(EventsTest, ATopicThatIsNewIsSeen) {
+  EXPECT_EQ(ask({{"topic", "returns"}}).status, 404);
+  topics_["returns"] = bus_->open_topic({.name = "returns", .partitions = 1}).value();
+  store({.topic = "returns", .type = "Returned", .key = "o", .id = "r", .time_us = 5000});
+  EXPECT_EQ(ids(read(ask({{"topic", "returns"}}))), names{"r"});
 }
 
 TEST_F(EventsTest, ATraceFindsEventsOlderThanItsIdSays) {

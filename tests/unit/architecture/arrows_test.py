@@ -23,7 +23,7 @@ LIBRARIES = {
     "CLI/": ("host/cli",),
     "spdlog/": ("host/observability",),
     "boost/dll": ("host/loader",),
-    "boost/json": ("host/topology", "host/loader", "host/cli"),
+    "boost/json": ("host/topology", "host/loader", "host/plan", "host/cli", "host/supervisor"),
     "boost/asio": ("host/call",),
     "boost/beast": ("host/call",),
     "sqlite3.h": ("host/store/sqlite", "sdk/testing"),
@@ -45,6 +45,7 @@ PLUGIN_INNER = ("domain", "api", "events", "store")
 # lane. The loader reads what topology says about plugins, and topology checks what the loader's manifests say.
 ROOMS = {
     "base": set(),
+    "blackbox": {"base"},
     "topology": {"base", "loader"},
     "loader": {"base", "topology"},
     "observability": {"base"},
@@ -53,14 +54,17 @@ ROOMS = {
     "store": {"base"},
     "call": {"base"},
     "outbox": {"base", "bus", "store"},
-    "jobs": {"base", "bus", "store", "call", "observability", "runtime"},
-    "runtime": {"base", "bus", "store", "call", "observability", "outbox", "jobs"},
+    "jobs": {"base", "blackbox", "bus", "store", "call", "observability", "runtime"},
+    "runtime": {"base", "blackbox", "bus", "store", "call", "observability", "outbox", "jobs"},
     "lifecycle": {"base", "bus", "store", "call", "observability", "topology", "loader", "runtime", "jobs"},
-    "supervisor": {"base", "observability", "topology", "lifecycle"},
-    "admin": {"base", "bus", "http", "jobs", "lifecycle", "observability", "runtime", "store", "supervisor", "topology"},
-    "app": {"admin", "base", "bus", "call", "http", "lifecycle", "loader", "observability", "runtime", "store",
+    "plan": {"base", "lifecycle", "loader", "store", "topology"},
+    "supervisor": {"base", "blackbox", "observability", "topology", "lifecycle"},
+    "admin": {"base", "bus", "http", "jobs", "lifecycle", "loader", "observability", "plan", "runtime", "store",
+              "supervisor", "topology"},
+    "app": {"admin", "base", "blackbox", "bus", "call", "http", "lifecycle", "loader", "observability", "runtime", "store",
             "supervisor", "topology"},
-    "cli": {"app", "base", "call", "http", "lifecycle", "loader", "observability", "supervisor", "topology"},
+    "cli": {"app", "base", "blackbox", "call", "http", "lifecycle", "loader", "observability", "plan", "supervisor",
+            "topology"},
 }
 DRIVERS = ("bus/local/", "bus/kafka/", "bus/socket/", "store/sqlite/", "store/postgres/")
 

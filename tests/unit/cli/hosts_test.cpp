@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "cli/answers.hpp"
+#include "cli/processes.hpp"
 #include "cli/remote.hpp"
 
 namespace gantry::cli {

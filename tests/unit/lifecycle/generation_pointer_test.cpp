@@ -50,6 +50,15 @@ TEST_F(GenerationPointerTest, WhatWasWrittenIsRead) {
   EXPECT_FALSE(read_pointer(folder_, "payment", "main").value());
 }
 
+TEST_F(GenerationPointerTest, AFileInTheLibrarysPlaceIsToldFromOneThatStayed) {
+  generation_pointer to{7, folder_ / "generations" / "order-7-abcd.so", "abcd", "ef01", true};
+  ASSERT_TRUE(write_pointer(folder_, "order", "main", to));
+  EXPECT_TRUE(read_pointer(folder_, "order", "main").value()->preferred);
+  to.preferred = false;
+  ASSERT_TRUE(write_pointer(folder_, "order", "main", to));
+  EXPECT_FALSE(read_pointer(folder_, "order", "main").value()->preferred);
+}
+
 TEST_F(GenerationPointerTest, TheStateDirectoryCanBeMoved) {
   ASSERT_TRUE(write_pointer(folder_, "order", "main", {2, folder_ / "generations" / "order-2-aa.so", "aa", "bb"}));
   const auto moved = folder_.string() + "-moved";

@@ -104,6 +104,14 @@ TEST_F(SwapCheckTest, MigrationsAreNeverTakenBackOrChanged) {
   EXPECT_EQ(never(), "migration 1 (orders) has run, and is another one in 1.2.0");
 }
 
+TEST_F(SwapCheckTest, OnTheWayBackMigrationsThatOnlyAddMayStay) {
+  const auto back = [this] { return compare_versions(now_, next_, {}, {"order-events", "payment-events"}, {}, true); };
+  now_.migrations.push_back({2, "note", "", "bb"});
+  EXPECT_TRUE(back().never.empty());
+  now_.migrations.push_back({3, "contract_old", "", "cc"});
+  EXPECT_EQ(back().never.size(), 1U);
+}
+
 TEST_F(SwapCheckTest, TopicsAndPluginsMustBeInTheTopology) {
   next_.consumes.push_back({"returns", "Returned", 1, 1, "event", "earliest"});
   EXPECT_EQ(never(), "it consumes topic returns, which the topology does not have");

@@ -34,6 +34,18 @@ TEST(HealthTest, ReplacesAndRemovesChecks) {
   EXPECT_EQ(host.report(health_kind::ready).body, R"({"status":"ok","checks":[]})");
 }
 
+TEST(HealthTest, WhatIsNotVitalMakesItDegraded) {
+  health host;
+  host.add(health_kind::ready, "store", [] { return result<void>(); });
+  host.add(health_kind::ready, "quarantine", [] { return result<void>(error{errc::unavailable, "order"}); }, false);
+  const auto ready = host.report(health_kind::ready);
+  EXPECT_TRUE(ready.ok);
+  EXPECT_EQ(ready.body, R"({"status":"degraded","checks":[{"name":"store","status":"ok"},)"
+                        R"({"name":"quarantine","status":"degraded","reason":"order"}]})");
+  host.add(health_kind::ready, "store", [] { return result<void>(error{errc::io, "no"}); });
+  EXPECT_FALSE(host.report(health_kind::ready).ok);
+}
+
 TEST(HealthTest, ACheckThatThrowsHasFailed) {
   health host;
   host.add(health_kind::live, "odd", []() -> result<void> { throw std::runtime_error("odd"); });

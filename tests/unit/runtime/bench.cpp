@@ -260,6 +260,7 @@ result<void> bench::open() {
   around.metrics = &metrics_;
   around.calls = router.get();
   around.topics = &topics;
+  around.deadly = &deadly;
   plugin = make_plugin(script_, around, *events);
   open_store();
   plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers, time);

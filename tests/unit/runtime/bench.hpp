@@ -25,13 +25,16 @@ namespace gantry::testing {
 
 class manual_clock final : public clock {
  public:
-  std::int64_t wall_us() const noexcept override { return base + passed_; }
+  std::int64_t wall_us() const noexcept override { return base + passed_ + set_by_; }
   std::int64_t steady_us() const noexcept override { return 1'000'000 + passed_; }
   void pass(std::int64_t us) { passed_ += us; }
+  // Somebody sets the machine's clock; no time passes.
+  void set_ahead(std::int64_t us) { set_by_ += us; }
   static constexpr std::int64_t base = 1'800'000'000'000'000;
 
  private:
   std::atomic<std::int64_t> passed_{0};
+  std::atomic<std::int64_t> set_by_{0};
 };
 
 struct scratch {
@@ -142,6 +145,7 @@ class bench {
   std::unique_ptr<runtime::dispatcher> router;
   std::shared_ptr<runtime::instance> plugin;
   runtime::topic_directory topics;
+  std::vector<runtime::deadly_work> deadly;  // what the next life is told
 
  private:
   void open_store();

@@ -20,7 +20,8 @@ class idempotency_test : public ::testing::Test {
     o.promise = store::durability::process;
     store_ = std::move(open_sqlite_store(o)).value();
     session_ = std::move(store_->open_writer()).value();
-    ASSERT_EQ(session_->script(store::for_driver(std::string(idempotency_schema), "sqlite")), GANTRY_OK);
+    ASSERT_EQ(session_->script(store::for_driver(std::string(idempotency_schema).append(key_run_schema), "sqlite")),
+              GANTRY_OK);
     ASSERT_TRUE(kept_.load(*session_));
   }
   void keep(idempotency& in, const idempotency_key& key, const reply& r, std::int64_t at) {
@@ -30,6 +31,32 @@ class idempotency_test : public ::testing::Test {
     ASSERT_EQ(in.write(*session_, at), GANTRY_OK) << session_->error_text();
     ASSERT_EQ(session_->commit(), GANTRY_OK);
     in.committed();
+  }
+  // Replies to requests "0", "1" and so on, in batches of a hundred.
+  void keep_many(idempotency& in, int from, int to, std::int64_t at) {
+    while (from < to) {
+      in.begin_batch();
+      for (int i = 0; i < 100 && from < to; ++i, ++from)
+        in.keep(key(std::to_string(from)), {200, {}, std::to_string(from)});
+      ASSERT_EQ(session_->begin(), GANTRY_OK);
+      ASSERT_EQ(in.write(*session_, at), GANTRY_OK) << session_->error_text();
+      ASSERT_EQ(session_->commit(), GANTRY_OK);
+      in.committed();
+    }
+  }
+  void expect_known(const idempotency& in, int from, int to) {
+    for (int i = from; i < to; ++i) {
+      ASSERT_EQ(in.find(*session_, key(std::to_string(i)), out_), idempotency::found::same) << i;
+      ASSERT_EQ(out_.body, std::to_string(i));
+    }
+  }
+  std::int64_t count(const char* table) {
+    store::cursor* rows = nullptr;
+    EXPECT_EQ(session_->query(std::string("SELECT count(*) FROM ") + table, {}, &rows), GANTRY_OK);
+    gantry_value v{};
+    EXPECT_TRUE(rows->next() == GANTRY_OK && rows->column(0, v) == GANTRY_OK);
+    rows->close();
+    return v.as.i;
   }
   static idempotency_key key(std::string_view name, std::string_view body = "body") {
     return make_idempotency_key("me", "POST", "/things", name, body);
@@ -86,6 +113,110 @@ TEST_F(idempotency_test, a_start_after_days_takes_new_replies) {
   keep(again, key("b"), {200, {}, "late"}, now + 72 * hour);
   EXPECT_TRUE(again.wants_expiry(now + 72 * hour));
   EXPECT_EQ(again.find(*session_, key("b"), out_), idempotency::found::same);
+}
+
+TEST_F(idempotency_test, knows_more_keys_than_it_keeps_in_memory) {
+  idempotency small(1000);
+  ASSERT_TRUE(small.load(*session_));
+  keep_many(small, 0, 5000, now);
+  EXPECT_LE(small.in_memory(), 1100U);
+  EXPECT_GE(small.runs(), 3U);
+  expect_known(small, 0, 5000);
+  EXPECT_EQ(small.find(*session_, key("17", "other"), out_), idempotency::found::other_body);
+  for (int i = 5000; i < 9000; ++i)
+    ASSERT_EQ(small.find(*session_, key(std::to_string(i)), out_), idempotency::found::nothing);
+  idempotency again(1000);
+  ASSERT_TRUE(again.load(*session_));
+  EXPECT_LE(again.in_memory(), 1100U);
+  expect_known(again, 0, 5000);
+  keep_many(again, 5000, 5100, now);
+  expect_known(again, 4900, 5100);
+}
+
+TEST_F(idempotency_test, a_batch_that_is_taken_back_leaves_the_run_as_it_was) {
+  idempotency small(1000);
+  ASSERT_TRUE(small.load(*session_));
+  keep_many(small, 0, 1000, now);  // full: the next batch writes the run
+  small.begin_batch();
+  small.keep(key("lost"), {200, {}, ""});
+  ASSERT_EQ(session_->begin(), GANTRY_OK);
+  ASSERT_EQ(small.write(*session_, now), GANTRY_OK);
+  session_->rollback();
+  expect_known(small, 0, 1000);
+  EXPECT_EQ(small.runs(), 0U);
+  keep_many(small, 1000, 1100, now);
+  EXPECT_EQ(small.runs(), 1U);
+  expect_known(small, 0, 1100);
+  EXPECT_EQ(small.find(*session_, key("lost"), out_), idempotency::found::nothing);
+}
+
+TEST_F(idempotency_test, a_run_that_a_crash_has_cut_off_is_made_anew) {
+  idempotency small(1500);
+  ASSERT_TRUE(small.load(*session_));
+  keep_many(small, 0, 1700, now);
+  ASSERT_EQ(small.runs(), 1U);
+  ASSERT_EQ(session_->script("DELETE FROM gantry_idempotency_run WHERE first > 0"), GANTRY_OK);
+  ASSERT_GT(count("gantry_idempotency_run"), 0);
+  idempotency again(1500);
+  ASSERT_TRUE(again.load(*session_));
+  EXPECT_EQ(again.runs(), 1U);
+  expect_known(again, 0, 1700);
+}
+
+TEST_F(idempotency_test, runs_go_when_all_of_their_keys_are_old) {
+  idempotency small(1000);
+  ASSERT_TRUE(small.load(*session_));
+  keep_many(small, 0, 1500, now);
+  keep_many(small, 1500, 3000, now + 2 * hour);
+  ASSERT_EQ(small.runs(), 2U);
+  ASSERT_EQ(small.expire(*session_, now + 25 * hour), GANTRY_OK);
+  small.expired(now + 25 * hour);
+  EXPECT_EQ(small.runs(), 1U);
+  EXPECT_EQ(small.find(*session_, key("17"), out_), idempotency::found::nothing);
+  expect_known(small, 1500, 3000);
+  EXPECT_FALSE(small.wants_expiry(now + 25 * hour));
+  ASSERT_TRUE(small.wants_expiry(now + 27 * hour));
+  ASSERT_EQ(small.expire(*session_, now + 27 * hour), GANTRY_OK);
+  small.expired(now + 27 * hour);
+  EXPECT_EQ(small.runs(), 0U);
+  EXPECT_EQ(count("gantry_idempotency_run"), 0);
+  EXPECT_EQ(count("gantry_idempotency"), 0);
+}
+
+TEST_F(idempotency_test, a_run_without_a_filter_is_asked_all_the_same) {
+  key_runs runs(0);
+  std::vector<key_place> places;
+  for (std::uint64_t i = 0; i < 1500; ++i) places.push_back({i * 0x9E3779B97F4A7C15ULL, i + 1});
+  places.push_back({places[700].print, 9999});
+  runs.take(places, 1, 1);
+  ASSERT_EQ(session_->begin(), GANTRY_OK);
+  ASSERT_EQ(runs.write(*session_), GANTRY_OK);
+  ASSERT_EQ(session_->commit(), GANTRY_OK);
+  runs.committed();
+  ASSERT_FALSE(runs.writing());
+  EXPECT_EQ(runs.filter_bytes(), 0U);
+  std::vector<std::uint64_t> rows;
+  ASSERT_TRUE(runs.find(*session_, places[3].print, rows));
+  EXPECT_EQ(rows, std::vector<std::uint64_t>{4});
+  rows.clear();
+  ASSERT_TRUE(runs.find(*session_, places[700].print, rows));
+  EXPECT_EQ(rows.size(), 2U);
+  rows.clear();
+  ASSERT_TRUE(runs.find(*session_, 12345, rows));
+  EXPECT_TRUE(rows.empty());
+}
+
+TEST(print_filter, errs_for_one_of_hundreds) {
+  print_filter filter(100'000);
+  const auto print = [](std::uint64_t i) { return make_idempotency_key("", "", "", std::to_string(i), "").high; };
+  for (std::uint64_t i = 0; i < 100'000; ++i) filter.add(print(i));
+  int wrong = 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    ASSERT_TRUE(filter.may_have(print(i)));
+    wrong += filter.may_have(print(1'000'000 + i)) ? 1 : 0;
+  }
+  EXPECT_LT(wrong, 500);
+  EXPECT_LE(filter.bytes(), 210'000U);
 }
 
 TEST_F(idempotency_test, what_cannot_be_read_is_not_taken_for_absent) {

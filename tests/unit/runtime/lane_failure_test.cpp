@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "bench.hpp"
 #include "bus/record.hpp"
@@ -164,6 +165,102 @@ TEST(lane_failure, skip_lets_the_key_pass_and_halt_stops_the_partition) {
   });
   b.settle();
   EXPECT_EQ(b.of_key("a"), "1 2 4");
+}
+
+// Notes where each event was, as the black box does.
+struct fatal : picky {
+  fatal() {
+    auto handle = event;
+    event = [this, handle](const gantry_event& e, gantry_tx* tx) -> gantry_status {
+      {
+        const std::lock_guard lock(mutex);
+        seen[text(e.data)] = {"tester", false, text(e.topic), e.partition, e.offset, 1, text(e.id), 3, true, "it died"};
+      }
+      return handle(e, tx);
+    };
+  }
+  std::map<std::string, runtime::deadly_work> seen;  // guarded by mutex
+};
+
+TEST(lane_failure, an_event_that_the_process_died_of_too_often_parks_without_being_run) {
+  for (const bool batches : {false, true}) {
+    fatal plays;
+    plays.batches = batches;
+    plays.batch = [&](const gantry_event* e, std::size_t n, gantry_tx* tx, std::size_t* failed) -> gantry_status {
+      for (*failed = 0; *failed < n; ++*failed)
+        if (const auto s = plays.event(e[*failed], tx); s != GANTRY_OK) return s;
+      return GANTRY_OK;
+    };
+    plays.bad["2"] = GANTRY_RETRY;
+    bench b(plays);
+    b.publish(story);
+    b.passing_until([&] {
+      const std::lock_guard lock(plays.mutex);
+      return plays.tries["2"] >= 1;
+    });
+    auto another = plays.seen["2"];
+    another.offset += 1'000;
+    b.deadly = {another, plays.seen["2"]};
+    b.crash();
+    const auto tries = plays.tries["2"];  // until then it may have been tried again
+    b.settle();
+    EXPECT_EQ(parked_rows(b), "a=2 a=4 ");
+    EXPECT_EQ(plays.tries["2"], tries);
+    EXPECT_EQ(b.of_key("b"), "3 6");
+    const auto why = b.rows("SELECT key, error FROM gantry_parked ORDER BY id").at(0).body;
+    EXPECT_EQ(why, "the process died 3 times in this event, the last time in it died");
+    EXPECT_EQ(b.emitted("in.dlq").size(), 2U);
+  }
+}
+
+TEST(lane_failure, an_event_of_several_that_were_given_at_once_is_given_alone) {
+  fatal plays;
+  plays.batches = true;
+  std::vector<std::size_t> sizes;
+  plays.batch = [&](const gantry_event* e, std::size_t n, gantry_tx* tx, std::size_t*) -> gantry_status {
+    for (std::size_t i = 0; i < n; ++i) plays.event(e[i], tx);
+    const std::lock_guard lock(plays.mutex);
+    sizes.push_back(n);
+    return plays.bad.empty() ? GANTRY_OK : GANTRY_RETRY;
+  };
+  plays.bad["none"] = GANTRY_OK;
+  bench b(plays);
+  b.publish({{"a", "1"}, {"a", "2"}, {"a", "3"}});
+  b.passing_until([&] {
+    const std::lock_guard lock(plays.mutex);
+    return plays.seen.contains("1");
+  });
+  auto range = plays.seen["1"];
+  range.length = 3;
+  range.poison = false;
+  b.deadly = {range};
+  b.lane().stop_events();
+  sizes.clear();
+  b.crash();
+  plays.heal();
+  b.settle();
+  EXPECT_EQ(std::set<std::size_t>(sizes.begin(), sizes.end()), std::set<std::size_t>{1});
+  EXPECT_EQ(b.of_key("a"), "1 2 3");
+  EXPECT_EQ(parked_rows(b), "");
+}
+
+TEST(lane_failure, under_halt_the_partition_stands_before_an_event_that_the_process_died_of) {
+  fatal plays;
+  plays.bad["2"] = GANTRY_RETRY;
+  runtime::lane_options options;
+  options.poison = runtime::poison_policy::halt;
+  bench b(plays, options);
+  b.publish(story);
+  b.passing_until([&] {
+    const std::lock_guard lock(plays.mutex);
+    return plays.tries["2"] >= 1;
+  });
+  b.deadly = {plays.seen["2"]};
+  b.crash();
+  plays.heal();
+  b.passing_until([&] { return !b.lane().count().blocked.empty(); });
+  EXPECT_EQ(b.of_key("a"), "1");
+  EXPECT_EQ(parked_rows(b), "");
 }
 
 TEST(lane_failure, at_the_bound_of_parked_events_all_stands_still) {

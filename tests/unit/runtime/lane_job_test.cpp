@@ -70,6 +70,23 @@ TEST(lane_job, a_later_one_waits_for_its_time) {
   b.until([&] { return b.of_key("done") == "a"; });
 }
 
+TEST(lane_job, deaths_of_the_process_count_as_attempts) {
+  for (const std::uint64_t deaths : {3U, 4U}) {
+    errands plays;
+    bench b(plays);
+    const auto due = b.time.wall_us() + 60'000'000;
+    ASSERT_EQ(b.write([due](gantry_tx& tx) { return schedule(&tx, "", "a", due); }), GANTRY_OK);
+    const auto job = b.rows("SELECT id, kind FROM gantry_job").at(0);
+    b.deadly = {{"tester", true, job.body, 0, 0, 1, job.key, deaths, false, "it died"}};
+    b.crash();
+    b.time.pass(60'000'000);
+    const std::string end = deaths == 3 ? "done" : "failed";
+    b.until([&] { return b.of_key(end) == "a"; });
+    EXPECT_EQ(plays.ran(), deaths == 3 ? "a1 " : "");
+    EXPECT_EQ(table(b), deaths == 3 ? "" : "a2 ");
+  }
+}
+
 TEST(lane_job, a_key_that_is_too_long_is_refused) {
   errands plays;
   bench b(plays);

@@ -236,6 +236,57 @@ TEST(lane, an_idempotent_request_has_one_effect_and_one_reply) {
   EXPECT_EQ(b.of_key("posted"), "x x");
 }
 
+// Neither a clock that is set while the host runs, nor one that is wrong when it starts, erases what is kept for a day.
+TEST(lane, keeps_replies_although_the_machines_clock_jumps) {
+  script plays = projection();
+  int handled = 0;
+  plays.post = [&](const gantry_request& q, gantry_tx* tx) -> gantry_status {
+    ++handled;
+    const auto& http = *static_cast<const gantry_http_1*>(plays.host->capability(plays.host, GANTRY_HTTP_1));
+    return http.respond_in(tx, 201, nullptr, 0, q.body);
+  };
+  bench b(plays);
+  struct sink final : runtime::reply_sink {
+    explicit sink(std::promise<runtime::reply>& t) : to(t) {}
+    void send(runtime::reply&& r) override { to.set_value(std::move(r)); }
+    std::promise<runtime::reply>& to;
+  };
+  const auto ask = [&](const std::string& key) {
+    std::promise<runtime::reply> end;
+    runtime::inbound in;
+    in.method = "POST";
+    in.path = "/things";
+    in.body = "x";
+    in.headers.emplace_back("idempotency-key", key);
+    b.router->submit(std::move(in), std::make_unique<sink>(end));
+    return end.get_future().get().status;
+  };
+  // A run of the lane tidies up at its end; the next one begins behind that.
+  const auto tidy = [&] {
+    b.pass(3'000'000);
+    for (int i = 0; i < 2; ++i) b.write([](gantry_tx& tx) { return insert(&tx, "nothing", "1"); });
+  };
+  constexpr std::int64_t hour = 3'600'000'000LL;
+  constexpr std::int64_t day = 24 * hour;
+  EXPECT_EQ(ask("1"), 201);
+  b.time.set_ahead(2 * day);
+  tidy();
+  EXPECT_EQ(ask("1"), 201);
+  EXPECT_EQ(handled, 1);
+  b.time.set_ahead(2 * day);
+  b.crash();
+  tidy();
+  EXPECT_EQ(ask("1"), 201);
+  EXPECT_EQ(handled, 1);
+  b.time.set_ahead(-4 * day);
+  EXPECT_EQ(ask("1"), 201);
+  EXPECT_EQ(handled, 1);
+  b.time.pass(26 * hour);
+  tidy();
+  EXPECT_EQ(ask("1"), 201);
+  EXPECT_EQ(handled, 2);
+}
+
 // The lane of a callee is busy for longer than its caller has: the caller goes on at its deadline, and the write is taken back.
 TEST(lane, a_call_ends_at_its_deadline_and_its_write_is_never_begun) {
   script plays = projection();

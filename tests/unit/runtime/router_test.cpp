@@ -84,5 +84,47 @@ TEST_F(router, more_segments_than_fit_are_no_route) {
   EXPECT_FALSE(table_.add(plugin("b", {{"GET", path}})));
 }
 
+class in_another_process final : public plugin_apart {
+ public:
+  explicit in_another_process(std::string id) : id_(std::move(id)) {}
+  const std::string& id() const noexcept override { return id_; }
+  void pass_on(inbound&&, std::unique_ptr<reply_sink>) override {}
+
+ private:
+  const std::string id_;
+};
+
+TEST_F(router, routes_of_a_plugin_apart_are_found_beside_the_others) {
+  ASSERT_TRUE(table_.add(plugin("a", {{"GET", "/orders/{id}"}, {"GET", "/x"}})));
+  const auto apart = std::make_shared<in_another_process>("b");
+  ASSERT_TRUE(table_.add(apart, {{"POST", "/orders/{id}"}, {"GET", "/orders/open"}}));
+  EXPECT_EQ(table_.find("POST", "/orders/7").apart, apart.get());
+  EXPECT_EQ(table_.find("GET", "/orders/open").apart, apart.get());
+  EXPECT_EQ(table_.find("GET", "/orders/open").owner, nullptr);
+  EXPECT_EQ(answer("GET", "/orders/7"), "a /orders/{id}");
+  EXPECT_EQ(table_.find("PUT", "/orders/7").allowed, "GET, POST");
+  EXPECT_EQ(table_.find_of("b", "GET", "/orders/open").owner, nullptr) << "a call to it leaves this process";
+  EXPECT_EQ(table_.find_of("b", "GET", "/orders/open").apart, nullptr);
+}
+
+TEST_F(router, a_plugin_apart_takes_no_route_of_another) {
+  ASSERT_TRUE(table_.add(plugin("a", {{"GET", "/x"}})));
+  const auto apart = std::make_shared<in_another_process>("b");
+  const auto done = table_.add(apart, {{"GET", "/y"}, {"GET", "/x"}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.failure().text, "GET /x is declared by a and by b");
+  EXPECT_EQ(table_.find("GET", "/y").apart, nullptr) << "none of its routes stays";
+  EXPECT_EQ(answer("GET", "/x"), "a /x");
+}
+
+TEST_F(router, the_table_keeps_what_is_apart_alive) {
+  auto apart = std::make_shared<in_another_process>("b");
+  const std::weak_ptr<plugin_apart> seen = apart;
+  ASSERT_TRUE(table_.add(std::move(apart), {{"GET", "/y"}}));
+  EXPECT_FALSE(seen.expired());
+  table_ = {};
+  EXPECT_TRUE(seen.expired());
+}
+
 }  // namespace
 }  // namespace gantry::runtime

@@ -148,32 +148,5 @@ TEST_F(ConnectionTest, SchemasKeepPluginsApart) {
   EXPECT_EQ(dropped, GANTRY_OK);
 }
 
-// A standby that may lag is stood in for by a role that may only read.
-TEST_F(ConnectionTest, SnapshotsComeFromTheReplicaWhileItIsThere) {
-  open_with("CREATE TABLE item (id bigint PRIMARY KEY)");
-  const std::string role = "\"" + options_.schema + "\"";
-  ASSERT_EQ(writer_->script("CREATE ROLE " + role + " LOGIN PASSWORD 'only-reads'; ALTER ROLE " + role +
-                            " SET default_transaction_read_only = on; GRANT USAGE ON SCHEMA " + role + " TO " + role +
-                            "; GRANT SELECT ON item TO " + role),
-            GANTRY_OK)
-      << writer_->error_text();
-  close();
-  options_.read_url = changed("gantry:" + place_.password(), options_.schema + ":only-reads");
-  open();
-  EXPECT_EQ(rows(*reader(), "SELECT current_user"), options_.schema);
-  EXPECT_EQ(rows("SELECT current_user"), "gantry");
-  // It goes away while its connections lie in the pool.
-  ASSERT_EQ(exec("ALTER ROLE " + role + " NOLOGIN"), GANTRY_OK);
-  EXPECT_EQ(rows("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE usename = $1",
-                 {text(options_.schema)}),
-            "1");
-  EXPECT_EQ(rows(*reader(), "SELECT current_user"), "gantry");
-  close();
-  options_.read_url = changed("gantry:" + place_.password(), options_.schema + ":wrong");
-  open();
-  EXPECT_EQ(rows(*reader(), "SELECT current_user"), "gantry");
-  ASSERT_EQ(writer_->script("DROP OWNED BY " + role + "; DROP ROLE " + role), GANTRY_OK) << writer_->error_text();
-}
-
 }  // namespace
 }  // namespace gantry::testing

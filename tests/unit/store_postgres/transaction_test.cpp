@@ -390,5 +390,98 @@ TEST_F(TransactionTest, TwoHostsThatWriteLoseNothing) {
   EXPECT_EQ(rows("SELECT n FROM counter"), std::to_string(2 * rounds));
 }
 
+// What has always gone the same way is not waited for; what comes of it is checked before the commit.
+class TrustTest : public TransactionTest {
+ protected:
+  static constexpr const char* mark = "UPDATE item SET name = $2 WHERE id = $1";
+  static constexpr const char* add = "INSERT INTO item VALUES ($1, $2)";
+
+  void SetUp() override {
+    TransactionTest::SetUp();
+    for (int i = 1; i <= 40; ++i) {
+      ASSERT_EQ(writer_->begin(), GANTRY_OK);
+      ASSERT_EQ(exec(add, {integer(i), text("item " + std::to_string(i))}), GANTRY_OK);
+      ASSERT_EQ(marked(i), 1);
+      ASSERT_EQ(writer_->commit(), GANTRY_OK);
+    }
+  }
+  // How many rows the session says were changed; negative: the status.
+  std::int64_t marked(std::int64_t id) {
+    name_ = "marked " + std::to_string(id);
+    const params with{integer(id), text(name_)};
+    std::int64_t changes = -100;
+    const auto status = writer_->exec(mark, with, &changes);
+    return status == GANTRY_OK ? changes : -status;
+  }
+  std::string name_;
+};
+
+TEST_F(TrustTest, AWrongGuessIsNeverCommitted) {
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 1) << "it was waited for";
+  ASSERT_EQ(exec("INSERT INTO item VALUES (100, 'x')"), GANTRY_RETRY);
+  EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
+  expect_has(writer_->error_text(), "changed another number of rows");
+  // Run again, the truth is told.
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 0);
+  ASSERT_EQ(exec("INSERT INTO item VALUES (100, 'x')"), GANTRY_OK);
+  ASSERT_EQ(writer_->commit(), GANTRY_OK);
+  EXPECT_EQ(rows("SELECT count(*) FROM item"), "41");
+}
+
+TEST_F(TrustTest, TheCommitItselfFindsAWrongGuess) {
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(exec(add, {integer(200), text("y")}), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 1);
+  EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
+  EXPECT_EQ(rows("SELECT count(*) FROM item WHERE id = 200"), "0");
+}
+
+TEST_F(TrustTest, WhoIsToBlameIsAskedFirst) {
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 1);
+  EXPECT_EQ(writer_->confirm(), GANTRY_RETRY);
+  writer_->rollback();
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  EXPECT_EQ(marked(7), 1);
+  EXPECT_EQ(writer_->confirm(), GANTRY_OK);
+  ASSERT_EQ(writer_->commit(), GANTRY_OK);
+}
+
+TEST_F(TrustTest, AConflictOfATrustedStatementIsToldToItWhenItRunsAgain) {
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(writer_->savepoint(), GANTRY_OK);
+  ASSERT_EQ(exec(add, {integer(300), text("z")}), GANTRY_OK);
+  ASSERT_EQ(exec(add, {integer(300), text("again")}), GANTRY_OK) << "it was waited for";
+  EXPECT_EQ(writer_->rollback_to(), GANTRY_RETRY);
+  EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(exec(add, {integer(300), text("z")}), GANTRY_OK);
+  EXPECT_EQ(exec(add, {integer(300), text("again")}), GANTRY_CONFLICT);
+  ASSERT_EQ(exec(add, {integer(301), text("after")}), GANTRY_OK);
+  ASSERT_EQ(writer_->commit(), GANTRY_OK);
+  EXPECT_EQ(rows("SELECT name FROM item WHERE id >= 300 ORDER BY id"), "z;after");
+}
+
+TEST_F(TrustTest, AFailureBehindAWrongGuessIsTheGuessesAffair) {
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(writer_->savepoint(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 1);
+  // Who was told the truth would not have sent it.
+  EXPECT_EQ(exec("INSERT INTO item VALUES (7, 'twice')"), GANTRY_RETRY);
+  expect_has(writer_->error_text(), "changed another number of rows");
+  EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 0);
+  ASSERT_EQ(writer_->commit(), GANTRY_OK);
+}
+
+TEST_F(TrustTest, LeasesAndClaimsAreAlwaysWaitedFor) {
+  ASSERT_EQ(writer_->begin_relaxed(), GANTRY_OK);
+  EXPECT_EQ(marked(1000), 0);
+  ASSERT_EQ(writer_->commit(), GANTRY_OK);
+}
+
 }  // namespace
 }  // namespace gantry::testing

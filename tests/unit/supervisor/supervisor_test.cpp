@@ -107,6 +107,32 @@ TEST_F(SupervisorTest, WhoTheOthersNeedEndsLast) {
   EXPECT_EQ(count("owner-ends"), 1U);
 }
 
+// As a host ends the processes of its isolated plugins: they end before it does, and after others.
+TEST_F(SupervisorTest, WhoIsEndedByAnotherMemberIsNotAskedBeforeIt) {
+  const auto mark = ::testing::TempDir() + "supervisor_test_ended_by." + std::to_string(getpid());
+  add("main", "trap 'kill -TERM $(cat " + mark + "); while [ -e " + mark +
+                  " ]; do sleep 0.02; done; echo main-ends; exit 0' TERM; echo ready; while :; do sleep 0.02; done");
+  add("main~part", "trap 'echo part-ends; rm " + mark + "; exit 0' TERM; echo $$ >" + mark +
+                       "; echo ready; while :; do sleep 0.02; done");
+  add("other", "trap 'sleep 0.1; echo other-ends; exit 0' TERM; echo ready; while :; do sleep 0.02; done");
+  all.members[0].ends_last = true;
+  all.members[1].ended_by = "main";
+  when_said("ready", 3, SIGTERM);
+  EXPECT_TRUE(run(all));
+  EXPECT_LT(said.find("other-ends"), said.find("part-ends"));
+  EXPECT_LT(said.find("part-ends"), said.find("main-ends"));
+  EXPECT_EQ(count("part-ends"), 1U);
+}
+
+TEST_F(SupervisorTest, WhoWasNotAskedByTheMemberThatShouldHaveIsAskedWhenThatHasEnded) {
+  add("main", lives_until_term("main-ends"));
+  add("main~part", lives_until_term("part-ends"));
+  all.members[1].ended_by = "main";
+  when_said("ready", 2, SIGTERM);
+  EXPECT_TRUE(run(all));
+  EXPECT_LT(said.find("main-ends"), said.find("part-ends"));
+}
+
 // A program that waits for its signals has not said so yet when the first one comes.
 TEST_F(SupervisorTest, ASignalThatComesBeforeAMemberWaitsForItIsKept) {
   add("slow", "echo loads; until grep -q '^ShdPnd:.*[1-9a-f]' /proc/$$/status; do :; done; echo kept");

@@ -57,6 +57,12 @@ const std::vector<broken_case>& cases() {
            R"~(26:18: error: plugins.order.config.carriers[0]: found no key "zone", expected it to be there)~",
            R"~(26:20: error: plugins.order.config.carriers[0].name: found number 7, expected text; put quotes around it)~",
        }},
+      {"isolation_limits",
+       {
+           R"~(11:52: error: plugins.catalog.limits.memory: found 16777216 bytes, expected at least 48MiB; its process needs that much before the plugin does anything)~",
+           R"~(11:64: error: plugins.catalog.limits.cpu: found fewer than 0.05 processors, expected at least 0.05 processors)~",
+           R"~(12:34: warning: plugins.inventory.limits.memory: found a value without effect, expected isolation: process, which alone uses it; leave it out)~",
+       }},
       {"cycle_of_calls",
        {
            R"~(14:3: error: plugins.catalog: found a cycle of calls: catalog -> inventory -> order -> catalog, expected calls that end; let one of them listen to an event instead)~",

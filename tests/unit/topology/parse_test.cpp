@@ -57,7 +57,7 @@ TEST(GoodTopology, ManyHostsOnKafkaWithReplicasOnPostgres) {
 name: shop
 bus: { driver: kafka, brokers: "kafka-0:9092,kafka-1:9092", replication: 3, min_insync: 2, properties: { linger.ms: 5 } }
 stores:
-  pg: { driver: postgres, url: "postgres://shop@db/shop", schema: "{plugin}", pool: 8 }
+  pg: { driver: postgres, url: "postgres://shop@db/shop", schema: "{plugin}", pool: 8, read_url: "postgres://shop@near/shop", read_max_lag: 3s }
 hosts:
   a: { http: 10.0.0.1:8080, machine: one }
   b: { http: 0.0.0.0:8080, advertise: shop-b:8080, machine: two }
@@ -68,12 +68,26 @@ plugins:
   EXPECT_EQ(*shop.model.bus.properties.at("linger.ms"), "5");
   EXPECT_EQ(*shop.model.bus.replication, 3U);
   EXPECT_EQ(*shop.model.bus.min_insync, 2U);
+  EXPECT_EQ(*shop.model.stores.at("pg").read_url, "postgres://shop@near/shop");
+  EXPECT_EQ(*shop.model.stores.at("pg").read_max_lag, std::chrono::seconds(3));
   EXPECT_EQ(*shop.model.plugins.at("catalog").isolation, isolation_mode::process);
   EXPECT_EQ(*shop.model.plugins.at("catalog").poison, poison_policy::halt);
   EXPECT_EQ(*shop.model.plugins.at("catalog").batch_max, 16U);
   EXPECT_EQ(texts(validate(shop.model, {}, [](const std::string&) { return true; })),
             "t.yaml:10:3: error: plugins.catalog.library: found no file for \"catalog\", expected a directory in "
             "plugin_path\n");
+}
+
+TEST(GoodTopology, AReplicaIsSomethingOfPostgres) {
+  const auto shop = parsed(R"(version: 1
+name: shop
+stores:
+  default: { driver: sqlite, read_url: "postgres://x/y" }
+  pg: { driver: postgres, url: "postgres://x/y", read_max_lag: 1s }
+)");
+  const auto all = texts(validate(shop.model, {}, [](const std::string&) { return true; }));
+  EXPECT_NE(all.find("stores.default.read_url: found a value without effect, expected driver postgres"), std::string::npos) << all;
+  EXPECT_NE(all.find("stores.pg.read_max_lag: found a value without effect, expected read_url"), std::string::npos) << all;
 }
 
 TEST(Configuration, KeepsTheTypesOfYaml) {

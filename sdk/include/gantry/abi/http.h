@@ -48,7 +48,11 @@ typedef gantry_status (*gantry_write_handler)(void *user, gantry_tx *tx);
 enum {
   /* The route needs an Idempotency-Key: missing 400; the same key with another body 422; the first still
    * running 409; done: the stored reply again. Such a route must answer by write(). */
-  GANTRY_ROUTE_IDEMPOTENT = 1
+  GANTRY_ROUTE_IDEMPOTENT = 1,
+  /* What its handler reads by snapshot() may lag some seconds behind the last commit, also behind one that the same
+   * client has just made: where the store has read replicas, it comes from one of them. For lists and searches, not for
+   * what decides anything. A host that does not know the flag reads the last commit. */
+  GANTRY_ROUTE_MAY_LAG = 2
 };
 
 typedef struct gantry_route {

@@ -1,0 +1,132 @@
+// A host's black box, as the host writes it. Entering plugin code costs a dozen plain stores; see page.hpp.
+// Owned by whoever runs the host; outlives the threads that use it, but for the one that owns it. Thread: any.
+#pragma once
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "blackbox/page.hpp"
+
+namespace gantry::blackbox {
+
+// What a thread is about to do.
+struct work {
+  work_kind kind = work_kind::other;
+  std::uint32_t plugin = 0;  // names, by their index
+  std::uint32_t generation = 0;
+  std::uint32_t what = 0;
+  std::uint32_t type = 0;
+  std::uint32_t partition = 0;
+  std::uint32_t length = 1;
+  std::uint64_t offset = 0;
+  std::string_view id{};
+};
+
+class box {
+ public:
+  // A new page in this file; what the file held is gone. conflict: a process that runs has it. io: the system's reason.
+  static result<std::unique_ptr<box>> open(const std::filesystem::path& file);
+  // One that nobody reads after the process, for a host without a state directory.
+  static std::unique_ptr<box> in_memory();
+  ~box();
+  box(const box&) = delete;
+  box& operator=(const box&) = delete;
+
+  // The index of a name; the same for the same name. 0 when the table is full. Takes a lock.
+  std::uint32_t name(std::string_view text);
+
+  // This thread's slot. The first time it is given one, and an alternate stack for its signal handlers.
+  slot& mine() {
+    if (thread_of == number_) return *thread_at;
+    return attach();
+  }
+  // The slot that this thread uses, of whichever box; null: none yet.
+  static slot* of_thread() noexcept { return thread_at; }
+
+  page& all() noexcept { return *page_; }
+  // Of the file, to notice that somebody has closed it; -1: there is none.
+  int descriptor() const noexcept { return file_; }
+
+  // The process ends because it was meant to; what follows is no death.
+  void end_in_order(int code) noexcept;
+
+ private:
+  box(std::shared_ptr<page> at, int file);
+  slot& attach();
+
+  static inline constinit thread_local std::uint64_t thread_of = 0;  // number_ of the box that thread_at belongs to
+  static inline constinit thread_local slot* thread_at = nullptr;
+
+  const std::uint64_t number_;  // no other box of this process has it
+  const std::shared_ptr<page> page_;
+  const int file_;
+  std::mutex mutex_;
+  std::map<std::string, std::uint32_t, std::less<>> names_;  // guarded by mutex_
+};
+
+// Notes that the thread of `s` enters plugin code. `now_us`: steady, not 0.
+inline void enter(slot& s, const work& w, std::int64_t now_us) noexcept {
+  constexpr auto plain = std::memory_order_relaxed;
+  s.kind.store(w.kind, plain);
+  s.plugin.store(w.plugin, plain);
+  s.generation.store(w.generation, plain);
+  s.what.store(w.what, plain);
+  s.type.store(w.type, plain);
+  s.partition.store(w.partition, plain);
+  s.length.store(w.length, plain);
+  s.offset.store(w.offset, plain);
+  constexpr std::size_t uuid_bytes = 36;
+  std::array<std::uint64_t, id_bytes / 8> words{};
+  const auto length = std::min(w.id.size(), id_bytes);
+  if (length == uuid_bytes) {
+    std::memcpy(words.data(), w.id.data(), uuid_bytes);  // nearly always, and of a size that is known here
+  } else if (length != 0) {
+    std::memcpy(words.data(), w.id.data(), length);
+  }
+  for (std::size_t i = 0; i < words.size(); ++i) s.id[i].store(words[i], plain);
+  s.id_length.store(length, plain);
+  s.in_host.store(0, plain);
+  s.entries.store(s.entries.load(plain) + 1, plain);
+  s.since_us.store(now_us, std::memory_order_release);
+}
+
+inline void leave(slot& s) noexcept { s.since_us.store(0, std::memory_order_release); }
+
+inline bool inside(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) != 0; }
+
+// For as long as plugin code has called a function of the host that may wait: nobody takes that for a hang.
+class host_time {
+ public:
+  host_time() noexcept : slot_(box::of_thread()) {
+    if (slot_ != nullptr) slot_->in_host.store(1, std::memory_order_relaxed);
+  }
+  ~host_time() {
+    if (slot_ != nullptr) slot_->in_host.store(0, std::memory_order_relaxed);
+  }
+  host_time(const host_time&) = delete;
+  host_time& operator=(const host_time&) = delete;
+
+ private:
+  slot* const slot_;
+};
+
+// What a slot held, to put it back: plugin code may call other plugin code.
+struct kept {
+  std::int64_t since_us = 0;
+  std::uint64_t entries = 0;
+  work what;
+  std::array<char, id_bytes> id;
+};
+void keep(const slot& s, kept& to) noexcept;
+void put_back(slot& s, const kept& from) noexcept;
+
+}  // namespace gantry::blackbox

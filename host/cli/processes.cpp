@@ -1,0 +1,180 @@
+#include "cli/processes.hpp"
+
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "observability/log.hpp"
+#include "topology/isolation.hpp"
+
+namespace gantry::cli {
+namespace {
+
+constexpr const char* key_variable = "GANTRY_INNER_KEY";
+// What died is up again before its callers have waited long; what dies again and again waits longer each time.
+constexpr std::int64_t first_pause_us = 10'000;
+
+std::string program_path() {
+  std::error_code failed;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? "gantry" : path.string();
+}
+
+supervisor::restart_limits limits_of(const topology::restart_settings& restart) {
+  supervisor::restart_limits out;
+  out.max_restarts = *restart.max_restarts;
+  out.window_us = restart.window->count();
+  out.first_pause_us = first_pause_us;
+  return out;
+}
+
+supervisor::process_limits limits_of(const topology::child_limits& limits) { return {*limits.memory, *limits.cpu}; }
+
+}  // namespace
+
+process_plan::process_plan(run_arguments arguments, const topology::topology& model, std::vector<std::string> hosts)
+    : arguments_(std::move(arguments)),
+      model_(model),
+      hosts_(std::move(hosts)),
+      program_(program_path()),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
+
+result<topology::inner_addresses> process_plan::inner_of(const std::string& host,
+                                                         const std::set<std::string>& plugins) {
+  topology::inner_addresses out;
+  if (plugins.empty()) return out;
+  auto names = std::vector{host};
+  for (const auto& plugin : plugins) names.push_back(topology::process_of(host, plugin));
+  for (const auto& name : names) {
+    auto at = ports_.find(name);
+    if (at == ports_.end()) {
+      auto port = supervisor::reserved_port::take();
+      if (!port) return port.failure();
+      at = ports_.emplace(name, std::move(*port)).first;
+    }
+    out.emplace(name, at->second.address());
+  }
+  return out;
+}
+
+supervisor::member process_plan::member_of(const std::string& host, const std::string& plugin,
+                                           const topology::inner_addresses& inner) {
+  supervisor::member out;
+  out.name = topology::process_of(host, plugin);
+  out.arguments = command_of(arguments_, program_, out.name, terminal_, inner);
+  out.waits_for_signals = true;
+  if (plugin.empty()) {
+    // A host that is not there says so itself.
+    if (const auto known = model_.hosts.find(host); known != model_.hosts.end())
+      out.limits = limits_of(known->second.restart);
+    const bool local = *model_.bus.driver == topology::bus_driver::local;
+    out.ends_last = local && (model_.bus.owner->empty() || *model_.bus.owner == host);
+  } else {
+    out.limits = limits_of(model_.plugins.at(plugin).restart);
+    out.ended_by = host;
+    if (const auto group = group_of(out.name, model_.plugins.at(plugin).limits); !group.empty())
+      out.arguments.insert(out.arguments.end(), {"--control-group", group});
+  }
+  return out;
+}
+
+// Empty: it needs none, or there can be none, which the process itself says.
+std::string process_plan::group_of(const std::string& process, const topology::child_limits& limits) {
+  const auto wanted = limits_of(limits);
+  if (!wanted.any()) return {};
+  if (!groups_) {
+    const auto own = supervisor::own_control_group();
+    groups_ = own ? supervisor::control_groups::take(*own) : result<supervisor::control_groups>(own.failure());
+  }
+  if (!*groups_) return {};
+  const auto group = (*groups_)->limit(process, wanted);
+  return group ? group->string() : std::string();
+}
+
+result<std::vector<supervisor::member>> process_plan::members(const quarantined_plugins& quarantined) {
+  std::vector<supervisor::member> out;
+  for (const auto& host : hosts_) {
+    const auto found = quarantined.find(host);
+    const auto plugins =
+        topology::isolated_on(model_, host, found == quarantined.end() ? std::set<std::string>{} : found->second);
+    const auto inner = inner_of(host, plugins);
+    if (!inner) return inner.failure();
+    out.push_back(member_of(host, {}, *inner));
+    for (const auto& plugin : plugins) out.push_back(member_of(host, plugin, *inner));
+  }
+  return out;
+}
+
+std::vector<std::string> command_of(const run_arguments& arguments, const std::string& program,
+                                    const std::string& process, bool terminal, const topology::inner_addresses& inner) {
+  std::vector<std::string> out = {
+      program, "run",         "--topology",        arguments.topology,   "--host",
+      process, "--log-level", arguments.log_level, "--drain-timeout-ms", std::to_string(arguments.drain_timeout_ms)};
+  if (arguments.watch) out.emplace_back("--watch");
+  if (arguments.json) out.emplace_back("--json");
+  // It writes into a pipe; whether a person reads is known here.
+  if (arguments.text || (terminal && !arguments.json)) out.emplace_back("--text");
+  for (const auto& [name, address] : inner) out.insert(out.end(), {"--inner", name + "=" + address});
+  return out;
+}
+
+void give_key() {
+  std::array<unsigned char, 32> bytes{};
+  // Never short: so few bytes come at once or, before the system has any, later.
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  constexpr char digits[] = "0123456789abcdef";
+  std::string key;
+  for (const auto byte : bytes) key.append({digits[byte >> 4U], digits[byte & 0xFU]});
+  setenv(key_variable, key.c_str(), 1);
+}
+
+std::string take_key() {
+  const char* const found = std::getenv(key_variable);
+  std::string key = found == nullptr ? "" : found;
+  unsetenv(key_variable);
+  return key;
+}
+
+bool is_watched() { return std::getenv(key_variable) != nullptr; }
+
+std::unique_ptr<supervisor::memory_bound> bound_process(const topology::topology& model, const std::string& process,
+                                                        const std::string& control_group) {
+  const auto plugin = topology::split_process(process).plugin;
+  const auto found = model.plugins.find(plugin);
+  if (found == model.plugins.end()) return nullptr;
+  const auto wanted = limits_of(found->second.limits);
+  if (!wanted.any()) return nullptr;
+  std::string why = "no control group of version 2 is given to this program";
+  if (!control_group.empty()) {
+    auto done = supervisor::join_control_group(control_group);
+    if (done) return nullptr;
+    why = std::move(done).failure().text;
+  }
+  if (wanted.cpu > 0) observability::log_warn("limits.cpu has no effect.", {{"plugin", plugin}, {"reason", why}});
+  if (wanted.memory == 0) return nullptr;
+  observability::log_info("The process looks after limits.memory itself.", {{"plugin", plugin}, {"reason", why}});
+  return std::make_unique<supervisor::memory_bound>(wanted.memory, [plugin, wanted](std::uint64_t found_bytes) {
+    observability::log_error(
+        "The process has more memory than limits.memory and is ended.",
+        {{"plugin", plugin}, {"bytes", std::to_string(found_bytes)}, {"limit", std::to_string(wanted.memory)}});
+    observability::flush_log();
+    kill(getpid(), SIGKILL);
+  });
+}
+
+result<topology::inner_addresses> read_inner(const std::vector<std::string>& words) {
+  topology::inner_addresses out;
+  for (const auto& word : words) {
+    const auto at = word.find('=');
+    if (at == std::string::npos || at == 0 || at + 1 == word.size())
+      return error{errc::invalid, "--inner " + word + ": expected NAME=HOST:PORT"};
+    out.emplace(word.substr(0, at), word.substr(at + 1));
+  }
+  return out;
+}
+
+}  // namespace gantry::cli

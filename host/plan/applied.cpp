@@ -1,0 +1,74 @@
+#include "plan/applied.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "base/replace_file.hpp"
+#include "loader/file_image.hpp"
+
+namespace gantry::plan {
+namespace {
+
+constexpr std::string_view note = ".applied";
+constexpr std::string_view text_of_topology = ".yaml";
+
+std::filesystem::path folder_of(const std::filesystem::path& state) {
+  return std::filesystem::absolute(state).lexically_normal() / "topology";
+}
+
+std::filesystem::path beside(const std::filesystem::path& state, const std::string& host, std::string_view ending) {
+  return folder_of(state) / (host + std::string(ending));
+}
+
+std::optional<std::string> read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+// The note names the text by its digest: one that a kill has separated from its text does not count.
+result<void> write_applied(const std::filesystem::path& state, const std::string& host, const applied_topology& what) {
+  // The text may have secrets that somebody has written into it.
+  std::error_code failed;
+  std::filesystem::create_directories(folder_of(state), failed);
+  std::filesystem::permissions(folder_of(state), std::filesystem::perms::owner_all, failed);
+  if (failed) return error{errc::io, folder_of(state).string() + ": " + failed.message()};
+  if (auto done = replace_file(beside(state, host, text_of_topology), what.text); !done) return done;
+  return replace_file(beside(state, host, note), "text " + digest_of_text(what.text) + "\nfile-digest " +
+                                                     what.file_digest + "\nfile " + what.file + "\n");
+}
+
+std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host) {
+  auto text = read(beside(state, host, text_of_topology));
+  std::ifstream in(beside(state, host, note));
+  if (!text || !in) return std::nullopt;
+  applied_topology out;
+  std::string digest;
+  for (std::string line; std::getline(in, line);) {
+    const auto blank = line.find(' ');
+    if (blank == std::string::npos) continue;
+    const auto name = line.substr(0, blank);
+    auto& to = name == "text" ? digest : name == "file-digest" ? out.file_digest : out.file;
+    to = line.substr(blank + 1);
+  }
+  if (digest != digest_of_text(*text)) return std::nullopt;
+  out.text = std::move(*text);
+  return out;
+}
+
+std::vector<std::string> applied_hosts(const std::filesystem::path& state) {
+  std::vector<std::string> out;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(folder_of(state), failed), end; !failed && at != end;
+       at.increment(failed))
+    if (at->path().extension() == note) out.push_back(at->path().stem().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string digest_of_text(std::string_view text) { return loader::digest_of({{}, std::string(text)}); }
+
+}  // namespace gantry::plan

@@ -1,0 +1,174 @@
+#include "supervisor/quarantine.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "base/replace_file.hpp"
+#include "base/text.hpp"
+
+namespace gantry::supervisor {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& of, const char* name) { return std::string(of.at(name).as_string()); }
+
+template <typename T = std::uint64_t>
+T number_of(const json::object& of, const char* name) {
+  return of.at(name).to_number<T>();
+}
+
+confined_plugin plugin_of(const json::object& o) {
+  return {text_of(o, "plugin"), number_of(o, "generation"), text_of(o, "why"), number_of<std::int64_t>(o, "sinceUs")};
+}
+
+deadly_event event_of(const json::object& o) {
+  return {
+      text_of(o, "plugin"),   text_of(o, "topic"),    o.at("job").as_bool(), number_of<std::uint32_t>(o, "partition"),
+      number_of(o, "offset"), number_of(o, "length"), text_of(o, "eventId"), number_of(o, "crashes"),
+      text_of(o, "why")};
+}
+
+void member(std::string& out, const char* name, std::string_view text) {
+  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":");
+  append_json_string(out, text);
+}
+
+void member(std::string& out, const char* name, std::uint64_t number) {
+  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":").append(std::to_string(number));
+}
+
+std::string to_json(const quarantine& q) {
+  std::string out = "{\"plugins\":[";
+  for (const auto& p : q.plugins) {
+    out += out.ends_with('[') ? "\n{" : ",\n{";
+    member(out, "plugin", p.plugin);
+    member(out, "generation", p.generation);
+    member(out, "why", p.why);
+    member(out, "sinceUs", static_cast<std::uint64_t>(p.since_us));
+    out += '}';
+  }
+  out += "],\n\"events\":[";
+  for (const auto& e : q.events) {
+    out += out.ends_with('[') ? "\n{" : ",\n{";
+    member(out, "plugin", e.plugin);
+    member(out, "topic", e.topic);
+    out += e.job ? ",\"job\":true" : ",\"job\":false";
+    member(out, "partition", e.partition);
+    member(out, "offset", e.offset);
+    member(out, "length", e.length);
+    member(out, "eventId", e.id);
+    member(out, "crashes", e.crashes);
+    member(out, "why", e.why);
+    out += '}';
+  }
+  return out + "]}\n";
+}
+
+// Held while a process changes the file: the file itself is replaced, so another one stands for it.
+class turn {
+ public:
+  explicit turn(std::filesystem::path path) {
+    std::error_code code;
+    std::filesystem::create_directories(path.parent_path(), code);
+    path += ".lock";
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    while (file_ >= 0 && ::flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~turn() {
+    if (file_ >= 0) ::close(file_);
+  }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+  bool mine() const noexcept { return file_ >= 0; }
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace
+
+const confined_plugin* quarantine::find(std::string_view plugin) const noexcept {
+  const auto at = std::find_if(plugins.begin(), plugins.end(), [&](const auto& p) { return p.plugin == plugin; });
+  return at == plugins.end() ? nullptr : &*at;
+}
+
+void quarantine::confine(confined_plugin which) {
+  const auto at = std::find_if(plugins.begin(), plugins.end(), [&](const auto& p) { return p.plugin == which.plugin; });
+  if (at == plugins.end()) {
+    plugins.push_back(std::move(which));
+  } else {
+    *at = std::move(which);
+  }
+}
+
+bool quarantine::release(std::string_view plugin) {
+  std::erase_if(events, [&](const auto& e) { return e.plugin == plugin; });
+  return std::erase_if(plugins, [&](const auto& p) { return p.plugin == plugin; }) != 0;
+}
+
+std::uint64_t quarantine::count(deadly_event on) {
+  for (auto& e : events) {
+    if (e.plugin != on.plugin || e.topic != on.topic || e.job != on.job || e.partition != on.partition ||
+        e.offset != on.offset || e.length != on.length || e.id != on.id)
+      continue;
+    e.why = std::move(on.why);
+    return ++e.crashes;
+  }
+  on.crashes = 1;
+  events.push_back(std::move(on));
+  return 1;
+}
+
+std::filesystem::path quarantine_path(const std::filesystem::path& state, std::string_view host) {
+  return std::filesystem::absolute(state).lexically_normal() / "quarantine" / (std::string(host) + ".json");
+}
+
+result<quarantine> read_quarantine(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return quarantine();
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  try {
+    const auto document = json::parse(text);
+    quarantine out;
+    for (const auto& p : document.as_object().at("plugins").as_array()) out.plugins.push_back(plugin_of(p.as_object()));
+    for (const auto& e : document.as_object().at("events").as_array()) out.events.push_back(event_of(e.as_object()));
+    return out;
+  } catch (const std::exception& why) {
+    return error{errc::corrupt, path.string() + " is not a file of quarantined plugins (" + why.what() +
+                                    "): remove it to run all plugins as the topology says"};
+  }
+}
+
+result<void> change_quarantine(const std::filesystem::path& path, const std::function<bool(quarantine&)>& change) {
+  const turn mine(path);
+  if (!mine.mine()) return error{errc::io, path.string() + ".lock: " + std::strerror(errno)};
+  auto known = read_quarantine(path);
+  auto now = known ? std::move(*known) : quarantine();
+  if (!change(now)) return {};
+  return replace_file(path, to_json(now));
+}
+
+quarantine quarantine_view::now() {
+  const std::lock_guard lock(mutex_);
+  std::error_code none;
+  const auto changed = std::filesystem::last_write_time(path_, none);
+  if (none) return {};
+  if (changed != changed_) {
+    auto read = read_quarantine(path_);
+    known_ = read ? std::move(*read) : quarantine();
+    changed_ = changed;
+  }
+  return known_;
+}
+
+}  // namespace gantry::supervisor

@@ -1,0 +1,2 @@
+add_executable(isolation_bench ${CMAKE_CURRENT_LIST_DIR}/isolation_bench.cpp)
+target_link_libraries(isolation_bench PRIVATE gantry_host_call gantry_host_supervisor gantry_warnings)

@@ -1,0 +1,55 @@
+"""The processes of one `gantry run`: the parent that survives, the host, and the plugins that run apart from it."""
+
+import os
+import signal
+import time
+
+
+def children(pid):
+    """The processes that this one has started and that still run."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def command(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def name_of(pid):
+    """What it was told to be by --host; empty: its parent's copy."""
+    words = command(pid)
+    return words[words.index("--host") + 1] if "--host" in words else ""
+
+
+def host_of(pid):
+    """The process of the host itself; the given one when it has no other."""
+    return next((c for c in children(pid) if "~" not in name_of(c)), pid)
+
+
+def is_gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def kill_all(process, patience=60):
+    """SIGKILL to the parent, with which the others end; returns once they have: files and ports are free then."""
+    below = children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until = time.monotonic() + patience
+    while not all(is_gone(pid) for pid in below):
+        if time.monotonic() > until:
+            for pid in below:
+                os.kill(pid, signal.SIGKILL)
+            raise RuntimeError(f"processes outlived their parent: {below}")
+        time.sleep(0.002)

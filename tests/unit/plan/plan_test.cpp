@@ -1,0 +1,379 @@
+// What a plan says of changes to a running shop, word by word.
+#include "plan/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "topology/validate.hpp"
+
+namespace gantry::plan {
+namespace {
+
+constexpr const char* one_host = R"(version: 1
+name: shop
+bus: { driver: local, path: data/bus, sync: 5ms }
+stores:
+  default: { driver: sqlite, path: "data/{plugin}.db" }
+topics:
+  order-events: { partitions: 3, retention: 7d }
+  stock: { partitions: 2 }
+hosts:
+  main: { http: 127.0.0.1:8080 }
+plugin_path: [plugins]
+plugins:
+  order: { config: { timeout: 15m, token: "${env:TOKEN}" } }
+  stock: { batch: { max: 256 } }
+)";
+
+constexpr const char* two_hosts = R"(version: 1
+name: shop
+bus: { driver: kafka, brokers: "127.0.0.1:9092" }
+stores:
+  default: { driver: postgres, url: "postgres://db/shop", schema: "{plugin}" }
+  own: { driver: sqlite, path: "data/{plugin}.db" }
+topics:
+  order-events: { partitions: 3 }
+  stock: { partitions: 2 }
+hosts:
+  a: { http: 127.0.0.1:8080 }
+  b: { http: 127.0.0.1:8081 }
+plugin_path: [plugins]
+plugins:
+  order: { hosts: [a] }
+  stock: { hosts: [a], store: own }
+)";
+
+loader::manifest order_at(const std::string& version) {
+  loader::manifest m;
+  m.id = "order";
+  m.version = version;
+  m.routes = {{"GET", "/orders/{id}", false}, {"POST", "/orders", true}};
+  m.emits = {{"order-events", "OrderCreated", 1, "{}"}};
+  m.migrations = {{1, "init", "", "aa"}};
+  return m;
+}
+
+loader::manifest stock_at(const std::string& version) {
+  loader::manifest m;
+  m.id = "stock";
+  m.version = version;
+  m.routes = {{"GET", "/stock/{sku}", false}};
+  m.consumes = {{"order-events", "OrderCreated", 1, 1, "event", "earliest"}};
+  m.emits = {{"stock", "StockReserved", 1, "{}"}};
+  m.replays = {"order-events"};
+  return m;
+}
+
+found_library file_of(const loader::manifest& promised) {
+  return {promised.version + "-of-" + promised.id + "-and-so-on", promised};
+}
+
+// A shop that runs by one topology, and is to run by another.
+class PlanTest : public testing::Test {
+ protected:
+  void runs(std::string text) {
+    now_ = std::move(text);
+    for (auto m : {order_at("1.0.0"), stock_at("1.0.0")}) {
+      const auto file = file_of(m);
+      libraries_[m.id] = file;
+      running_[m.id] = {m.version, 1, file.digest, file.digest, m, {}};
+    }
+  }
+  // In the text that runs.
+  std::string edited(const std::string& from, const std::string& to) const {
+    auto out = now_;
+    const auto at = out.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return out.replace(at, from.size(), to);
+  }
+  // The file that the topology names is another one from then on.
+  void built(const loader::manifest& next) { libraries_[next.id] = file_of(next); }
+
+  plan planned(const std::string& text, bool force = false) {
+    const auto now = parse(now_, "secret-1");
+    const auto next = parse(text, next_secret_);
+    std::vector<host_answer> answers;
+    topology::manifest_map manifests;
+    for (const auto& [id, file] : libraries_)
+      if (next.model.plugins.contains(id)) manifests.emplace(id, file.promised);
+    for (const auto& [host, settings] : now.model.hosts) {
+      host_answer answer;
+      answer.host = host;
+      answer.problems = next.problems;
+      const auto more = topology::validate(next.model, manifests, [](const std::string&) { return true; });
+      answer.problems.insert(answer.problems.end(), more.begin(), more.end());
+      std::erase_if(answer.problems, [](const auto& p) { return p.level != topology::severity::error; });
+      if (!topology::has_errors(answer.problems)) answer.steps = steps_of(view(host, now.model, next.model));
+      answers.push_back(std::move(answer));
+    }
+    auto out = make_plan(*now.model.name, text, std::move(answers), {}, force);
+    out.hash = "HASH";
+    return out;
+  }
+
+  // Checks against golden/NAME.txt.
+  void expect(const std::string& name, const plan& made, verdict as) {
+    EXPECT_EQ(verdict_of(made), as);
+    std::ifstream in(std::string(GOLDEN_DIR) + "/" + name + ".txt");
+    const std::string golden(std::istreambuf_iterator<char>(in), {});
+    EXPECT_EQ(to_text(made), golden) << "golden/" << name << ".txt";
+  }
+
+  std::string next_secret_ = "secret-1";
+  std::string now_;
+  std::map<std::string, running_plugin> running_;
+  std::map<std::string, found_library> libraries_;
+  std::set<std::string> unlisted_;  // run, though the topology that runs has them not
+
+ private:
+  static topology::parsed_topology parse(const std::string& text, const std::string& secret) {
+    return topology::parse_topology(text, "new.yaml", [secret](const std::string&) { return std::optional(secret); });
+  }
+
+  host_view view(const std::string& host, const topology::topology& now, const topology::topology& next) const {
+    host_view out;
+    out.host = host;
+    out.now = &now;
+    out.next = &next;
+    for (const auto& [id, settings] : now.plugins)
+      for (const auto& at : settings.hosts)
+        if (*at == host) out.running[id] = running_.at(id);
+    for (const auto& id : unlisted_) out.running[id] = running_.at(id);
+    for (const auto& [id, file] : libraries_)
+      if (next.plugins.contains(id)) out.libraries[id] = file;
+    return out;
+  }
+};
+
+TEST_F(PlanTest, TheSameFileIsNothingToDo) {
+  runs(one_host);
+  expect("nothing", planned("# a remark\n" + now_), verdict::nothing);
+}
+
+TEST_F(PlanTest, ARebuiltPluginIsSwapped) {
+  runs(one_host);
+  auto next = order_at("1.1.0");
+  next.migrations.push_back({2, "note", "", "bb"});
+  next.migrations.push_back({3, "contract_old", "", "cc"});
+  built(next);
+  expect("swap", planned(now_), verdict::changes);
+}
+
+TEST_F(PlanTest, WhatASwapLeftStays) {
+  runs(one_host);
+  running_["order"].digest = "sha-of-a-swapped-file";  // its library is still the one it was
+  expect("nothing", planned(now_), verdict::nothing);
+}
+
+TEST_F(PlanTest, ADowngradeIsRefused) {
+  runs(one_host);
+  built(order_at("0.9.0"));
+  expect("downgrade", planned(now_), verdict::refused);
+  expect("downgrade_forced", planned(now_, true), verdict::changes);
+}
+
+TEST_F(PlanTest, AnIncompatibleSchemaIsRefused) {
+  runs(one_host);
+  auto next = order_at("1.1.0");
+  next.emits[0].schema = R"({"required":["total"]})";
+  built(next);
+  expect("schema", planned(now_), verdict::refused);
+}
+
+TEST_F(PlanTest, AnEventNobodyCanReadIsAnErrorOfTheNewTopology) {
+  runs(one_host);
+  auto next = order_at("1.1.0");
+  next.emits[0].version = 2;
+  built(next);
+  expect("event_version", planned(now_), verdict::refused);
+}
+
+TEST_F(PlanTest, WhoReadsANewEventVersionIsSwappedBeforeWhoEmitsIt) {
+  runs(one_host);
+  auto order = order_at("2.0.0");
+  order.emits[0].version = 2;
+  auto stock = stock_at("2.0.0");
+  stock.consumes[0].max_version = 2;
+  built(order);
+  built(stock);
+  expect("swap_in_order", planned(now_), verdict::changes);
+}
+
+TEST_F(PlanTest, ANewSubscriptionMayNeedAReplay) {
+  runs(one_host);
+  auto stock = stock_at("1.1.0");
+  stock.consumes.push_back({"order-events", "OrderCancelled", 1, 1, "event", "earliest"});
+  stock.consumes.push_back({"stock", "StockReserved", 1, 1, "event", "earliest"});
+  auto order = order_at("1.1.0");
+  order.emits.push_back({"order-events", "OrderCancelled", 1, "{}"});
+  built(stock);
+  built(order);
+  expect("replay_needed", planned(now_), verdict::changes);
+}
+
+TEST_F(PlanTest, AMissingMigrationCannotBeForced) {
+  runs(one_host);
+  auto next = order_at("1.1.0");
+  next.migrations.clear();
+  built(next);
+  expect("older_schema", planned(now_, true), verdict::refused);
+}
+
+TEST_F(PlanTest, ConfigurationIsChangedByASwapOfTheSameFile) {
+  runs(one_host);
+  expect("configure", planned(edited("timeout: 15m", "timeout: 20m, attempts: 3")), verdict::changes);
+}
+
+TEST_F(PlanTest, AnotherSecretIsNoticedAndNotShown) {
+  runs(one_host);
+  next_secret_ = "secret-2";
+  expect("secret", planned(now_), verdict::changes);
+}
+
+TEST_F(PlanTest, SettingsOfTheRuntimeAreAdjusted) {
+  runs(one_host);
+  expect("adjust", planned(edited("batch: { max: 256 }", "batch: { max: 64 }, poison: skip, stall_after: 2s")),
+         verdict::changes);
+}
+
+TEST_F(PlanTest, APluginIsAdded) {
+  runs(one_host);
+  auto mail = stock_at("1.0.0");
+  mail.id = "mail";
+  mail.routes = {{"GET", "/mail", false}};
+  mail.emits.clear();
+  built(mail);
+  expect("add", planned(now_ + "  mail: {}\n"), verdict::changes);
+}
+
+TEST_F(PlanTest, APluginIsRemoved) {
+  runs(one_host);
+  expect("remove", planned(edited("  stock: { batch: { max: 256 } }\n", "")), verdict::changes);
+}
+
+TEST_F(PlanTest, APluginThatFailedIsStartedAgain) {
+  runs(one_host);
+  running_["stock"].error = "stock: start failed";
+  expect("failed", planned(now_), verdict::changes);
+}
+
+TEST_F(PlanTest, WhatAnApplyThatBrokeOffHasBroughtIsThere) {
+  runs(one_host);
+  const auto next = now_ + "  mail: {}\n";
+  auto mail = stock_at("1.0.0");
+  mail.id = "mail";
+  mail.routes.clear();
+  mail.emits.clear();
+  built(mail);
+  running_["mail"] = {"1.0.0", 1, libraries_["mail"].digest, libraries_["mail"].digest, mail, {}};
+  unlisted_.insert("mail");
+  expect("nothing", planned(next), verdict::nothing);
+}
+
+TEST_F(PlanTest, ATokenIsNotShown) {
+  runs(one_host);
+  const auto with = [this](const std::string& token) {
+    return edited("127.0.0.1:8080 }", "127.0.0.1:8080, admin: { token: " + token + " } }");
+  };
+  const auto next = with("tok-2");
+  now_ = with("tok-1");
+  EXPECT_EQ(to_text(planned(next)).find("tok-"), std::string::npos);
+}
+
+TEST_F(PlanTest, APluginWithAFileMovesBeforeItComes) {
+  runs(two_hosts);
+  expect("move_sqlite", planned(edited("stock: { hosts: [a]", "stock: { hosts: [b]")), verdict::changes);
+}
+
+TEST_F(PlanTest, APluginWithASharedStoreComesBeforeItLeaves) {
+  runs(two_hosts);
+  expect("move_postgres", planned(edited("order: { hosts: [a]", "order: { hosts: [b]")), verdict::changes);
+}
+
+TEST_F(PlanTest, ReplicasAreAdded) {
+  runs(two_hosts);
+  expect("replicas", planned(edited("order: { hosts: [a]", "order: { hosts: [a, b]")), verdict::changes);
+}
+
+TEST_F(PlanTest, ReplicasOnSqliteAreAnErrorWithItsPlace) {
+  runs(two_hosts);
+  expect("replicas_on_sqlite", planned(edited("stock: { hosts: [a]", "stock: { hosts: [a, b]")), verdict::refused);
+}
+
+TEST_F(PlanTest, AnotherStoreNeedsACopy) {
+  runs(two_hosts);
+  expect("store", planned(edited(", store: own", "")), verdict::refused);
+}
+
+TEST_F(PlanTest, AnotherBusLeavesEventsBehind) {
+  runs(one_host);
+  expect("bus",
+         planned(edited("bus: { driver: local, path: data/bus, sync: 5ms }",
+                        "bus: { driver: kafka, brokers: \"127.0.0.1:9092\" }")),
+         verdict::refused);
+}
+
+TEST_F(PlanTest, FewerPartitionsAreRefused) {
+  runs(one_host);
+  expect("partitions", planned(edited("partitions: 3", "partitions: 2")), verdict::refused);
+}
+
+TEST_F(PlanTest, ATopicThatAPluginConsumesCantGo) {
+  runs(one_host);
+  expect("topic_removed", planned(edited("  order-events: { partitions: 3, retention: 7d }\n", "")), verdict::refused);
+}
+
+TEST_F(PlanTest, ATopicIsMadeAndAnotherKeepsLess) {
+  runs(one_host);
+  expect("topics", planned(edited("retention: 7d }", "retention: 1d }\n  returns: { partitions: 4 }")),
+         verdict::changes);
+}
+
+TEST_F(PlanTest, WhatConcernsTheProcessRestartsIt) {
+  runs(one_host);
+  expect("restart", planned(edited("127.0.0.1:8080", "127.0.0.1:9090") + "limits: { body: 2MiB }\n"), verdict::changes);
+}
+
+TEST_F(PlanTest, ProcessesAreMadeByWhoRunsTheHost) {
+  runs(one_host);
+  expect("isolation", planned(edited("stock: { batch", "stock: { isolation: process, batch")), verdict::refused);
+}
+
+TEST_F(PlanTest, AnErrorHasItsLineAndColumn) {
+  runs(one_host);
+  expect("error", planned(edited("partitions: 2", "partitions: many")), verdict::refused);
+}
+
+TEST_F(PlanTest, TheHashIsOfAllThatWasSaid) {
+  host_answer one{"main", "abc", {}, {}};
+  const auto hash = [](std::vector<host_answer> answers, const std::string& text) {
+    return make_plan("shop", text, std::move(answers), {}, false).hash;
+  };
+  const auto before = hash({one}, "text");
+  EXPECT_EQ(hash({one}, "text"), before);
+  EXPECT_NE(hash({one}, "other text"), before);
+  one.applied = "abd";
+  EXPECT_NE(hash({one}, "text"), before);
+  one.applied = "abc";
+  one.steps.push_back({step_kind::swap, "main", "order", "swap order", {}, {}, {}, {}, false});
+  EXPECT_NE(hash({one}, "text"), before);
+}
+
+TEST_F(PlanTest, AnAnswerSurvivesItsWay) {
+  host_answer one{"main", "abc", {}, {}};
+  one.problems.push_back(
+      topology::make_problem("new.yaml", {3, 7}, topology::severity::error, "bus", "\"x\"", "y", ""));
+  one.steps.push_back(
+      {step_kind::remove, "main", "order", "remove order 1.0.0", {"why"}, {"effect"}, {"breaks"}, {"side"}, true});
+  const auto read = read_answer(to_json(one));
+  ASSERT_TRUE(read) << read.failure().text;
+  EXPECT_EQ(to_json(*read), to_json(one));
+  EXPECT_FALSE(read_answer("{}"));
+  EXPECT_FALSE(read_answer("no JSON"));
+}
+
+}  // namespace
+}  // namespace gantry::plan
