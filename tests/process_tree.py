@@ -41,8 +41,23 @@ def is_gone(pid):
         return True
 
 
+def stand_still(pid, patience=60):
+    """SIGSTOP, so that it starts no further process; returns once it stands, or has ended."""
+    until = time.monotonic() + patience
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        while time.monotonic() < until:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] in "TtZX":
+                    return
+            time.sleep(0.0005)
+    except OSError:
+        pass
+
+
 def kill_all(process, patience=60):
     """SIGKILL to the parent, with which the others end; returns once they have: files and ports are free then."""
+    stand_still(process.pid)
     below = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -16,6 +16,7 @@ import threading
 import urllib.parse
 
 import shared  # noqa: F401: before what it makes importable
+import process_tree
 from checks import PATIENCE, check, until
 from shop import Reply
 from shop_host import free_port
@@ -23,13 +24,6 @@ from shop_host import free_port
 PLUGINS = ["conf-source", "conf-sink", "conf-caller", "conf-target", "conf-frail"]
 TOPICS = {"conf-events": 3, "conf-answers": 2, "conf-batches": 1, "conf-small": 1, "conf-first": 1, "conf-last": 1,
           "conf-plain": 1, "conf-foreign": 2}
-
-
-def gone(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "XZ"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 class Host:
@@ -60,11 +54,7 @@ class Host:
 
     def kill(self):
         """kill -9. What the process has started goes with it, a moment later."""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        started = children.read_text().split() if children.exists() else []
-        self.process.kill()
-        self.process.wait()
-        until(f"the processes of {self.name} are gone", lambda: all(map(gone, started)))
+        process_tree.kill_all(self.process)
 
     def stop(self):
         """SIGTERM; the exit code."""

@@ -4,4 +4,4 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/chaos"), str(ROOT / "tests/integration")]
+sys.path[:0] = [str(ROOT / name) for name in ("tests", "tests/chaos", "tests/integration")]

@@ -34,7 +34,7 @@ def effects_are_exactly_once_across_kills(w):
                     accepted.append(key)
             i += 1
 
-    threads = [threading.Thread(target=customer, args=(c,)) for c in range(3)]
+    threads = [threading.Thread(target=customer, args=(c,), daemon=True) for c in range(3)]
     for t in threads:
         t.start()
     names = list(w.hosts)
