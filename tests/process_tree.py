@@ -34,9 +34,11 @@ def host_of(pid):
 
 
 def is_gone(pid):
+    """Its last thread as well: until then its files and ports are in use."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+            dead = file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+        return dead and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except OSError:
         return True
 
