@@ -23,6 +23,24 @@ passed=0
 failed=0
 skipped=0  # tests that say that this machine lacks what they need; ctest names them
 
+# said_by_the_failed REPORT: of each test that failed, its name and what it said was wrong, or else its last words.
+said_by_the_failed() {
+  awk '
+    function tell(  i, first) {
+      print "FAILED TEST " name
+      first = found ? 1 : (count > 15 ? count - 14 : 1)
+      for (i = first; i <= (found ? found : count); i++) print "  " substr(found ? wrong[i] : said[i], 1, 600)
+    }
+    /<testcase name=.*status="fail"/ { split($0, part, "\""); name = part[2]; inside = 1; found = count = more = 0; next }
+    inside && /<\/testcase>/ { tell(); inside = 0 }
+    inside { sub(/^\t*<system-out>/, "") }
+    !inside || /^\t*<(failure|\/system-out)/ { next }
+    { said[++count] = $0 }
+    /FAILED|: Failure$|Sanitizer:|runtime error:/ { more = /: Failure$/ ? 6 : 1 }
+    more > 0 && found < 30 { wrong[++found] = $0; more-- }
+  ' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&apos;/'"'"'/g; s/&amp;/\&/g'
+}
+
 # run_suite PRESET LABEL_ARGS...: builds a preset and adds its tests to the sums.
 run_suite() {
   local preset=$1
@@ -48,6 +66,7 @@ run_suite() {
   left_out=$(grep -o 'skipped="[0-9]*"' "$report" | head -1 | tr -dc 0-9)
   passed=$((passed + ${total:-0} - ${bad:-0} - ${left_out:-0}))
   failed=$((failed + ${bad:-1}))
+  [ "${bad:-0}" -eq 0 ] || said_by_the_failed "$report"
   skipped=$((skipped + ${left_out:-0}))
   if [ "${total:-0}" -eq 0 ]; then failed=$((failed + 1)); fi
 }

@@ -13,8 +13,10 @@ struct family {
   std::string_view samples;  // lines
 };
 
+// With its end of line, if it has one.
 std::string_view first_line(std::string_view text) {
-  return text.substr(0, std::min(text.find('\n') + 1, text.size()));
+  const auto end = text.find('\n');
+  return end == std::string_view::npos ? text : text.substr(0, end + 1);
 }
 
 // Each begins with its line of HELP, as the registry writes it.

@@ -9,11 +9,13 @@
 
 #include <cerrno>
 #include <new>
+#include <thread>
 
 namespace gantry::blackbox {
 namespace {
 
 constexpr std::size_t longest_name = 1024;
+constexpr auto between_looks = std::chrono::milliseconds(5);
 
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
@@ -111,6 +113,20 @@ result<std::unique_ptr<box>> box::open(const std::filesystem::path& file) {
   void* const at = mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED, opened, 0);
   if (at == MAP_FAILED) return refused("map");
   return std::unique_ptr<box>(new box(make_page(at), opened));
+}
+
+result<std::unique_ptr<box>> box::open_within(const std::filesystem::path& file, std::chrono::milliseconds at_most,
+                                              const std::function<void()>& waits) {
+  auto opened = open(file);
+  if (opened || opened.failure().code != errc::conflict) return opened;
+  waits();
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  do {
+    opened = open(file);
+    if (opened || opened.failure().code != errc::conflict) break;
+    std::this_thread::sleep_for(between_looks);
+  } while (std::chrono::steady_clock::now() < until);
+  return opened;
 }
 
 std::unique_ptr<box> box::in_memory() {

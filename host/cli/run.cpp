@@ -30,6 +30,9 @@
 namespace gantry::cli {
 namespace {
 
+// What a process that was killed may still need until its files and ports are free.
+constexpr auto last_moments = std::chrono::seconds(2);
+
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& w : words) out.append(out.empty() ? "" : " ").append(w);
@@ -104,7 +107,9 @@ void say(const std::vector<topology::problem>& problems) {
 
 // Of this process, until its last moment: what runs in it then must still be noted.
 blackbox::box& open_box(const topology::topology& model, const std::string& process) {
-  auto made = blackbox::box::open(supervisor::box_path(*model.state, process));
+  auto made = blackbox::box::open_within(supervisor::box_path(*model.state, process), last_moments, [&] {
+    observability::log_info("Another process still runs this host, or is about to end.", {{"host", process}});
+  });
   if (!made)
     observability::log_warn("There is no black box: should the process die, nobody will know whose doing it was.",
                             {{"error", made.failure().text}});

@@ -107,6 +107,17 @@ TEST_F(BoxTest, ALivingProcessKeepsItsBox) {
   EXPECT_TRUE(box::open(file)) << "the next one starts with an empty page";
 }
 
+TEST_F(BoxTest, TheNextProcessWaitsForTheLastMomentsOfTheOneBefore) {
+  int waited = 0;
+  const auto next = box::open_within(file, std::chrono::minutes(10), [&] {
+    ++waited;
+    notes.reset();
+  });
+  EXPECT_TRUE(next);
+  EXPECT_EQ(waited, 1);
+  EXPECT_EQ(box::open_within(file, std::chrono::milliseconds(0), [] {}).failure().code, errc::conflict);
+}
+
 TEST_F(BoxTest, WhatIsNoBoxIsRefused) {
   EXPECT_EQ(read_box(file.string() + ".missing").failure().code, errc::not_found);
   std::filesystem::resize_file(file, 100);
