@@ -24,7 +24,11 @@ constexpr std::size_t first_workers = 2;
 constexpr std::size_t most_workers = 64;
 constexpr std::size_t more_headers = 4 * 1024;  // that this host adds
 constexpr auto between_looks = std::chrono::milliseconds(200);
+constexpr auto between_looks_for_one_away = std::chrono::milliseconds(20);
 constexpr auto patience_of_a_look = std::chrono::milliseconds(1000);
+// A process that takes no connection is away. One that does and is late may only be busy, until it is late again and
+// again.
+constexpr int late_looks = 3;
 
 std::string_view header(const runtime::inbound& in, std::string_view name) {
   for (const auto& [n, v] : in.headers)
@@ -194,7 +198,8 @@ result<http::reply> isolated_plugin::ask(std::string_view method, std::string_vi
   request.target = target;
   request.deadline_us = time_.steady_us() + std::chrono::microseconds(at_most).count();
   auto outcome = way_->forward_now(request);
-  if (outcome.status != GANTRY_OK) return error{errc::unavailable, std::move(outcome.text)};
+  if (outcome.status != GANTRY_OK)
+    return error{outcome.status == GANTRY_TIMEOUT ? errc::timeout : errc::unavailable, std::move(outcome.text)};
   http::reply out;
   out.status = outcome.reply.status;
   for (auto& [name, text] : outcome.reply.headers) out.headers.push_back({std::move(name), std::move(text)});
@@ -232,7 +237,9 @@ void isolated_plugin::look() {
     lock.unlock();
     take(ask_state());
     lock.lock();
-    wake_.wait_for(lock, between_looks, [this] { return stopping_; });
+    // Its host is ready as soon as it is.
+    const bool well = away_.empty() && last_.ailing.empty();
+    wake_.wait_for(lock, well ? between_looks : between_looks_for_one_away, [this] { return stopping_; });
   }
 }
 
@@ -241,6 +248,8 @@ void isolated_plugin::take(result<process_state> seen) {
   {
     const std::lock_guard lock(mutex_);
     const bool was_there = away_.empty();
+    late_ = !seen && seen.failure().code == errc::timeout ? late_ + 1 : 0;
+    if (was_there && late_ > 0 && late_ < late_looks) return;
     if (!seen) {
       away_ = seen.failure().text;
       if (was_there)

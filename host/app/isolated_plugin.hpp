@@ -64,7 +64,8 @@ class isolated_plugin final : public runtime::plugin_apart {
   result<void> health() const;
   std::int64_t pid() const;  // 0: it has not said yet, or is away
 
-  // Asks its process; for operations. Waits at most `at_most`. unavailable: there is no answer.
+  // Asks its process; for operations. Waits at most `at_most`. timeout: there was no answer in that time. unavailable:
+  // there will be none.
   result<http::reply> ask(std::string_view method, std::string_view target, std::chrono::milliseconds at_most);
 
   // Asks its process to drain and end, once; has_ended() tells when it has.
@@ -97,6 +98,7 @@ class isolated_plugin final : public runtime::plugin_apart {
   process_state last_;       // guarded by mutex_
   std::int64_t ending_ = 0;  // the process that was asked to end; guarded by mutex_
   std::string away_;         // why there is no answer; empty: there is; guarded by mutex_
+  int late_ = 0;             // looks in a row that took too long; guarded by mutex_
   bool stopping_ = false;    // guarded by mutex_
   std::condition_variable wake_;
   std::function<void()> routes_changed_;

@@ -85,6 +85,9 @@ class ThreeHosts(Shop):
         self.launch()
         if not self.wait_count('"The host is ready."', self.processes, patience):
             raise AssertionError("not all hosts became ready:\n" + self.log[-4000:])
+        # A host whose isolated plugins have only just said so to the parent hears it a moment later.
+        if not eventually(lambda: all(self.ask("GET", "/health/ready", host=h).status == 200 for h in HOSTS), patience):
+            raise AssertionError("not all hosts are ready for requests:\n" + self.log[-4000:])
         return (time.monotonic() - self.began) * 1000
 
     def wait_count(self, text, count, patience=PATIENCE):

@@ -61,7 +61,12 @@ class IsolatedPluginTest : public ::testing::Test {
     auto opened = http::open_endpoint({}, [this](http::request&& in, http::responder&& out) {
       const std::lock_guard lock(mutex);
       last = in;
-      if (in.target == "/inner/state") return out.send({200, {}, to_text(said)});
+      if (in.target == "/inner/state") {
+        ++looks;
+        arrived.notify_all();
+        if (keep_looks) return later.push_back(std::move(out));
+        return out.send({200, {}, to_text(said)});
+      }
       if (in.target == "/later") return later.push_back(std::move(out)), arrived.notify_all();
       out.send(
           {201,
@@ -102,6 +107,11 @@ class IsolatedPluginTest : public ::testing::Test {
     std::unique_lock lock(mutex);
     arrived.wait(lock, [&] { return later.size() >= count; });
   }
+  // Returns once so many more looks have come, and all before the last of them are over.
+  void wait_for_looks(int count) {
+    std::unique_lock lock(mutex);
+    arrived.wait(lock, [this, until = looks + count] { return looks >= until; });
+  }
   void answer_later() {
     const std::lock_guard lock(mutex);
     for (auto& one : later) one.send({200, {}, "late"});
@@ -111,6 +121,8 @@ class IsolatedPluginTest : public ::testing::Test {
   std::mutex mutex;
   std::condition_variable arrived;
   std::vector<http::responder> later;
+  int looks = 0;
+  bool keep_looks = false;
   http::request last;
   process_state said = well;
   observability::registry metrics;
@@ -133,6 +145,27 @@ TEST_F(IsolatedPluginTest, ARequestGoesThereAndItsReplyComesBack) {
   const std::lock_guard lock(mutex);
   EXPECT_EQ(http::find_header(last.headers, "x-mine"), "1");
   EXPECT_EQ(http::find_header(last.headers, "gantry-inner-key"), "key");
+}
+
+TEST_F(IsolatedPluginTest, OneLateAnswerIsNoAbsenceAndManyAre) {
+  make();
+  plugin->watch([] {});
+  while (!plugin->health()) wait_for_looks(1);
+  {
+    const std::lock_guard lock(mutex);
+    keep_looks = true;
+  }
+  wait_for_looks(2);
+  EXPECT_TRUE(plugin->health()) << "one look was late";
+  wait_for_looks(2);
+  ASSERT_FALSE(plugin->health());
+  EXPECT_NE(plugin->health().failure().text.find("does not answer: the deadline passed"), std::string::npos)
+      << plugin->health().failure().text;
+  {
+    const std::lock_guard lock(mutex);
+    keep_looks = false;
+  }
+  while (!plugin->health()) wait_for_looks(1);
 }
 
 TEST_F(IsolatedPluginTest, ARequestWhoseDeadlineHasPassedGoesNowhere) {
