@@ -82,7 +82,8 @@ def read_by_the_sdk(shop):
     ends = [shop.order_ends(i, ("Confirmed", "Shipped", "Completed"))["status"] for i in ids]
     report.check("orders end", "Pending" not in ends, ends)
     for topic in TOPICS:
-        mine = [m for m in messages(topic) if m.key.decode() in ids or topic == "notification-events"]
+        # Other shops have used the broker, and one that was killed has rightly sent some of its events twice.
+        mine = [m for m in messages(topic) if any(i in m.key.decode() + m.value.decode() for i in ids)]
         report.check(f"{topic} has events", bool(mine))
         seen = set()
         for message in mine:

@@ -47,14 +47,6 @@ ended run(const std::function<void(box&)>& what) {
   return out;
 }
 
-const thread_account* at_fault(const account& of) {
-  for (const auto& t : of.threads)
-    if (of.end && t.tid == of.end->tid) return &t;
-  return nullptr;
-}
-
-int* volatile nowhere = nullptr;
-
 TEST(end, in_order_is_no_death) {
   const auto e = run([](box&) {});
   EXPECT_TRUE(e.told.ended_in_order);
@@ -62,6 +54,14 @@ TEST(end, in_order_is_no_death) {
 }
 
 #if !defined(GANTRY_SANITIZED)
+
+const thread_account* at_fault(const account& of) {
+  for (const auto& t : of.threads)
+    if (of.end && t.tid == of.end->tid) return &t;
+  return nullptr;
+}
+
+int* volatile nowhere = nullptr;
 
 TEST(end, a_fault_is_noted_with_its_thread_and_stack_and_ends_as_ever) {
   const auto e = run([](box&) { *nowhere = 1; });
@@ -158,6 +158,19 @@ TEST(end, what_plugin_code_forks_may_end_as_it_likes) {
 }
 
 #endif
+
+// An allocation storm is over in less time than an operator's kill leaves to anybody.
+TEST(end, who_was_inside_when_the_memory_ran_out_is_suspected) {
+  const auto e = run([](box& notes) {
+    note_suspects(notes, end_cause::memory, "too much");
+    kill(getpid(), SIGKILL);
+  });
+  EXPECT_TRUE(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGKILL);
+  ASSERT_TRUE(e.told.end);
+  EXPECT_EQ(e.told.end->cause, end_cause::memory);
+  EXPECT_EQ(e.told.end->text, "too much");
+  ASSERT_EQ(std::count_if(e.told.threads.begin(), e.told.threads.end(), [](const auto& t) { return t.suspected; }), 1);
+}
 
 TEST(end, an_end_without_a_word_leaves_who_was_inside) {
   const auto e = run([](box&) { syscall(SYS_exit_group, 0); });
