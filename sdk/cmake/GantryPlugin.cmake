@@ -89,9 +89,11 @@ function(gantry_embed_migrations target dir)
     message(FATAL_ERROR "${target}: no *.sql in ${dir}")
   endif()
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${target}.cpp)
+  # Written only when the list has changed: a file that is deleted or renamed makes no other one newer.
+  file(CONFIGURE OUTPUT ${out}.list CONTENT "${files}\n" @ONLY)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -D DIR=${dir} -D OUT=${out} -P ${GANTRY_CMAKE_DIR}/EmbedMigrations.cmake
-    DEPENDS ${files} ${GANTRY_CMAKE_DIR}/EmbedMigrations.cmake
+    DEPENDS ${files} ${out}.list ${GANTRY_CMAKE_DIR}/EmbedMigrations.cmake
     COMMENT "Embedding migrations of ${dir}"
     VERBATIM)
   add_library(${target} OBJECT ${out})

@@ -26,6 +26,22 @@ def files_of(tutorial):
     return dict(re.findall(r"^`([^`\n]+)`\n\n```\w+\n(.*?)^```$", pathlib.Path(tutorial).read_text(), re.M | re.S))
 
 
+def manifest_of(prefix, source):
+    printed = subprocess.run([prefix / "bin/gantry-manifest", source / "build/plugins/visits.so"], capture_output=True, text=True)
+    return printed.stdout
+
+
+def change_migrations(prefix, source):
+    """A migration that comes, and goes again, comes into the plugin and goes again."""
+    more, again = source / "migrations/0002_notes.sql", ("cmake", "--build", source / "build")
+    before = manifest_of(prefix, source)
+    more.write_text("CREATE TABLE notes (text TEXT NOT NULL);\n")
+    report.check("a new migration is built in", run("it builds", *again) and manifest_of(prefix, source) != before)
+    more.unlink()
+    report.check("a deleted migration is gone", run("it builds without", *again) and manifest_of(prefix, source) == before,
+                 manifest_of(prefix, source))
+
+
 def build(folder):
     prefix, source = folder / "sdk", folder / "visits"
     shown = files_of(TUTORIAL)
@@ -45,6 +61,7 @@ def build(folder):
     ]
     if not all(run(*s) for s in steps):
         return None
+    change_migrations(prefix, source)
     outside = [p for p in prefix.rglob("*") if p.is_file() and ("host/" in str(p.relative_to(prefix)))]
     report.check("nothing of the host is in the SDK", not outside, outside)
     return source / "build/plugins"
