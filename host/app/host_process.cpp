@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,10 @@ namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(20);
 constexpr int ticks_a_second = 50;
+constexpr auto last_moments = std::chrono::seconds(2);
+constexpr auto between_attempts = std::chrono::milliseconds(5);
+constexpr auto least_for_isolated = std::chrono::seconds(1);
+constexpr auto patience_with_processes = std::chrono::seconds(5);
 constexpr std::size_t job_threads = 4;
 constexpr std::size_t callback_threads = 2;
 
@@ -51,6 +56,14 @@ result<std::pair<std::string, std::uint16_t>> split_address(const std::string& t
   }
   if (port > 65'535) return error{errc::invalid, "address " + text + ": expected a port from 0 to 65535"};
   return std::pair{host, static_cast<std::uint16_t>(port)};
+}
+
+// Of "within_ms=1500"; without it there is no bound.
+std::chrono::milliseconds within_of(std::string_view query) {
+  constexpr std::string_view name = "within_ms=";
+  std::int64_t out = std::chrono::milliseconds::max().count();
+  if (query.starts_with(name)) std::from_chars(query.data() + name.size(), query.data() + query.size(), out);
+  return std::chrono::milliseconds(out);
 }
 
 class http_sink final : public runtime::reply_sink {
@@ -74,6 +87,7 @@ class local_host final : public host_process {
   local_host(const topology::topology& model, host_options options)
       : options_(std::move(options)),
         process_(topology::split_process(options_.host)),
+        whole_(options_.topology_text.empty() ? nullptr : std::make_shared<const topology::topology>(model)),
         model_(topology::expand_isolation(model, process_.host, options_.family.inner)),
         lanes_(workers(options_.lane_workers, 3), "lane"),
         requests_(workers(options_.request_workers, 2), static_cast<std::size_t>(*model_.limits.requests), "request"),
@@ -94,8 +108,10 @@ class local_host final : public host_process {
     checks_.add(observability::health_kind::ready, "start", [this] { return start_health(); });
     if (options_.serve_http)
       if (auto done = open_endpoints(); !done) return done;
-    auto opened =
-        app::open_bus(model_, options_.host, metrics_, [this](std::string_view reason) { return goes_on(reason); });
+    auto opened = once_free([this] {
+      return app::open_bus(model_, options_.host, metrics_,
+                           [this](std::string_view reason) { return goes_on(reason); });
+    });
     if (!opened) return opened.failure();
     bus_ = std::move(opened->events);
     shared_bus_ = std::move(opened->shared);
@@ -116,8 +132,8 @@ class local_host final : public host_process {
     parts.metrics = &metrics_;
     parts.checks = &checks_;
     parts.time = &system_clock();
-    parts.open_store = [](const topology::topology& model, const std::string& plugin) {
-      return open_store(model, plugin);
+    parts.open_store = [this](const topology::topology& model, const std::string& plugin) {
+      return once_free([&] { return open_store(model, plugin); });
     };
     if (!isolated_.empty()) parts.add_apart = [this](runtime::route_table& table) { add_isolated(table); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
@@ -155,7 +171,8 @@ class local_host final : public host_process {
       all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left));
     }
     if (all) end_exchanges(until);  // whose answers came meanwhile
-    if (all) end_isolated(until);
+    // A start that has failed is tried again: who waits for this process goes on with the next one.
+    if (all && (open_ || is_asked_to_end())) end_isolated(until);
     for (auto& one : isolated_) one->stop();
     if (!all) {
       stuck_ = true;
@@ -203,12 +220,18 @@ class local_host final : public host_process {
   }
 
   // Last of what works here, for requests of this process may have called them, and before the bus goes, which they
-  // still write to. What overruns is the supervisor's to end.
+  // still write to. They get what is left of the time, and a moment when nothing is. What overruns is the supervisor's
+  // to end.
   void end_isolated(std::chrono::steady_clock::time_point until) {
-    for (auto& one : isolated_) one->end();
-    const auto there = [](const auto& one) { return !one->has_ended(); };
-    while (std::ranges::any_of(isolated_, there) && std::chrono::steady_clock::now() < until)
+    until = std::max(until, std::chrono::steady_clock::now() + least_for_isolated);
+    const auto gone = [](const auto& one) { return one->has_ended(); };
+    for (auto now = std::chrono::steady_clock::now(); now < until; now = std::chrono::steady_clock::now()) {
+      // It ends a little before we give it up.
+      const auto within = std::chrono::duration_cast<std::chrono::milliseconds>((until - now) * 9 / 10);
+      for (auto& one : isolated_) one->end(within);
+      if (std::ranges::all_of(isolated_, gone)) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
   }
 
   static std::size_t workers(std::size_t asked, std::size_t beside) {
@@ -305,8 +328,23 @@ class local_host final : public host_process {
   bool goes_on(std::string_view reason) {
     const std::lock_guard lock(start_mutex_);
     starting_ = reason;
-    return !options_.asked_to_end || !options_.asked_to_end();
+    return !is_asked_to_end();
   }
+
+  // What a process that has just been killed had open is free a moment later: until this one has been there for as long
+  // as that may take, it is asked for again.
+  template <typename Open>
+  auto once_free(const Open& open) const -> decltype(open()) {
+    for (;;) {
+      auto out = open();
+      if (out || out.failure().code != errc::conflict || std::chrono::steady_clock::now() >= free_by_ ||
+          is_asked_to_end())
+        return out;
+      std::this_thread::sleep_for(between_attempts);
+    }
+  }
+
+  bool is_asked_to_end() const { return options_.asked_to_end && options_.asked_to_end(); }
 
   result<void> start_health() {
     const std::lock_guard lock(start_mutex_);
@@ -339,7 +377,15 @@ class local_host final : public host_process {
     out.home = process_.host;
     out.file = options_.topology_file;
     out.text = options_.topology_text;
+    out.model = whole_;
+    out.keeps = !is_isolated();
     for (const auto& one : isolated_) out.apart.insert(one->id());
+    out.ask_apart = [this](const std::string& plugin, const std::string& target,
+                           const std::string& body) -> result<http::reply> {
+      for (const auto& one : isolated_)
+        if (one->id() == plugin) return one->ask("POST", target, patience_with_processes, body);
+      return error{errc::not_found, "plugin " + plugin + " has no process of its own here"};
+    };
     out.as_process = [this](const topology::topology& model) {
       return topology::expand_isolation(model, process_.host, options_.family.inner);
     };
@@ -428,8 +474,8 @@ class local_host final : public host_process {
     if (!admin::same_text(http::find_header(in.headers, "gantry-inner-key"), options_.family.key)) {
       out.send(http::problem(403, "this address is for the processes of host " + process_.host + " alone"));
     } else if (in.target == "/inner/end") {
-      out.send({204, {}, {}});
-      if (options_.end) options_.end();
+      out.send({200, {{"content-type", "text/plain"}}, std::to_string(getpid())});
+      if (options_.end) options_.end(within_of(in.query));
     } else if (is_early(in, out)) {
       return;
     } else if (in.target == "/inner/state") {
@@ -458,7 +504,7 @@ class local_host final : public host_process {
     if (inner) o.max_headers += 4 * 1024;
     const auto& settings = model_.hosts.at(options_.host);
     if (settings.tls.given && !plain) o.tls = tls_of(settings.tls);
-    return http::open_endpoint(o, std::move(serve));
+    return once_free([&] { return http::open_endpoint(o, serve); });
   }
 
   static bool is_loopback_address(const std::string& address) {
@@ -574,7 +620,9 @@ class local_host final : public host_process {
   }
 
   host_options options_;
+  const std::chrono::steady_clock::time_point free_by_ = std::chrono::steady_clock::now() + last_moments;
   topology::process_name process_;
+  const std::shared_ptr<const topology::topology> whole_;  // as the file has it; null: nothing can be changed
   const topology::topology model_;
   supervisor::quarantine_view confined_{supervisor::quarantine_path(*model_.state, process_.host)};
   // Outlives all threads.

@@ -45,8 +45,9 @@ struct host_options {
   std::vector<runtime::deadly_work> deadly{};  // in which its process has died before
   // Asked while start() waits for the bus: true gives up. Thread: main.
   std::function<bool()> asked_to_end{};
-  // Asks this process to end: its host's process asks an isolated plugin's so. Thread: any.
-  std::function<void()> end{};
+  // Asks this process to drain and end within this time, or its own, whichever is less: its host's process asks an
+  // isolated plugin's so. Returns at once. Thread: any.
+  std::function<void(std::chrono::milliseconds)> end{};
 };
 
 class host_process {

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -26,6 +27,7 @@ constexpr std::size_t more_headers = 4 * 1024;  // that this host adds
 constexpr auto between_looks = std::chrono::milliseconds(200);
 constexpr auto between_looks_for_one_away = std::chrono::milliseconds(20);
 constexpr auto patience_of_a_look = std::chrono::milliseconds(1000);
+constexpr auto patience_of_an_end = std::chrono::milliseconds(250);
 // A process that takes no connection is away. One that does and is late may only be busy, until it is late again and
 // again.
 constexpr int late_looks = 3;
@@ -161,6 +163,7 @@ void isolated_plugin::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  way_->call_off();
   if (watcher_.joinable()) watcher_.join();
   workers_.stop();
 }
@@ -190,14 +193,20 @@ std::int64_t isolated_plugin::pid() const {
   return away_.empty() ? last_.pid : 0;
 }
 
-result<http::reply> isolated_plugin::ask(std::string_view method, std::string_view target,
-                                         std::chrono::milliseconds at_most) {
+call::remote_outcome isolated_plugin::send(std::string_view method, std::string_view target,
+                                           std::chrono::milliseconds at_most, std::string_view body) {
   call::remote_request request;
   request.plugin = options_.plugin;
   request.method = method;
   request.target = target;
+  request.body = body;
   request.deadline_us = time_.steady_us() + std::chrono::microseconds(at_most).count();
-  auto outcome = way_->forward_now(request);
+  return way_->forward_now(request);
+}
+
+result<http::reply> isolated_plugin::ask(std::string_view method, std::string_view target,
+                                         std::chrono::milliseconds at_most, std::string_view body) {
+  auto outcome = send(method, target, at_most, body);
   if (outcome.status != GANTRY_OK)
     return error{outcome.status == GANTRY_TIMEOUT ? errc::timeout : errc::unavailable, std::move(outcome.text)};
   http::reply out;
@@ -207,19 +216,31 @@ result<http::reply> isolated_plugin::ask(std::string_view method, std::string_vi
   return out;
 }
 
-void isolated_plugin::end() {
-  const auto told = ask("POST", "/inner/end", patience_of_a_look);
-  if (!told)
-    observability::log_info("The process of an isolated plugin was not there to be ended.",
-                            {{"plugin", options_.plugin}, {"reason", told.failure().text}});
+void isolated_plugin::end(std::chrono::milliseconds within) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (told_to_end_) return;
+  }
+  const auto outcome = send("POST", "/inner/end?within_ms=" + std::to_string(within.count()), patience_of_an_end);
   const std::lock_guard lock(mutex_);
-  ending_ = told ? last_.pid : 0;
+  if (outcome.status == GANTRY_OK && outcome.reply.status == 200) {
+    const auto& text = outcome.reply.body;
+    std::from_chars(text.data(), text.data() + text.size(), ending_);
+    told_to_end_ = true;
+  } else if (outcome.status == GANTRY_UNAVAILABLE) {
+    observability::log_info("The process of an isolated plugin was not there to be ended.",
+                            {{"plugin", options_.plugin}, {"reason", outcome.text}});
+    // It takes no connections any more, or not yet; the one that was there last may still be about to end.
+    ending_ = last_.pid;
+    told_to_end_ = true;
+  }
 }
 
 // Its last connections and files go with the process alone, so what it answers says too little.
-bool isolated_plugin::has_ended() {
+bool isolated_plugin::has_ended() const {
   const std::lock_guard lock(mutex_);
-  return ending_ == 0 || (kill(static_cast<pid_t>(ending_), 0) != 0 && errno == ESRCH);
+  if (!told_to_end_) return false;
+  return ending_ <= 0 || (kill(static_cast<pid_t>(ending_), 0) != 0 && errno == ESRCH);
 }
 
 void isolated_plugin::close_idle() { way_->close_idle(); }

@@ -53,7 +53,8 @@ class isolated_plugin final : public runtime::plugin_apart {
   // Begins to look after the process. `routes_changed` is called on a thread of this object whenever routes() has
   // become another.
   void watch(std::function<void()> routes_changed);
-  // Ends that, and the threads; what waits is still passed on. Nothing may be passed on afterwards.
+  // Ends that, and the threads; what waits, in the queue or for a reply, is answered by that this host ends. Nothing
+  // may be passed on afterwards.
   void stop();
 
   const std::string& id() const noexcept override { return options_.plugin; }
@@ -66,11 +67,14 @@ class isolated_plugin final : public runtime::plugin_apart {
 
   // Asks its process; for operations. Waits at most `at_most`. timeout: there was no answer in that time. unavailable:
   // there will be none.
-  result<http::reply> ask(std::string_view method, std::string_view target, std::chrono::milliseconds at_most);
+  result<http::reply> ask(std::string_view method, std::string_view target, std::chrono::milliseconds at_most,
+                          std::string_view body = {});
 
-  // Asks its process to drain and end, once; has_ended() tells when it has.
-  void end();
-  bool has_ended();
+  // Asks its process to drain and end within this time, unless it has heard that already. Waits for its answer for a
+  // quarter of a second at most: one that is busy is to be asked again.
+  void end(std::chrono::milliseconds within);
+  // Whether the process that heard it has ended, or there was none.
+  bool has_ended() const;
 
   // For a ticker: returns at once.
   void close_idle();
@@ -85,6 +89,8 @@ class isolated_plugin final : public runtime::plugin_apart {
 
   isolated_plugin(isolated_options options, std::unique_ptr<call::forwarder> way, observability::registry& metrics,
                   const clock& time);
+  call::remote_outcome send(std::string_view method, std::string_view target, std::chrono::milliseconds at_most,
+                            std::string_view body = {});
   void look();
   void take(result<process_state> seen);
   result<process_state> ask_state();
@@ -95,11 +101,12 @@ class isolated_plugin final : public runtime::plugin_apart {
   probe counts_;
   runtime::request_pool workers_;
   mutable std::mutex mutex_;
-  process_state last_;       // guarded by mutex_
-  std::int64_t ending_ = 0;  // the process that was asked to end; guarded by mutex_
-  std::string away_;         // why there is no answer; empty: there is; guarded by mutex_
-  int late_ = 0;             // looks in a row that took too long; guarded by mutex_
-  bool stopping_ = false;    // guarded by mutex_
+  process_state last_;        // guarded by mutex_
+  bool told_to_end_ = false;  // it has heard it, or there is none; guarded by mutex_
+  std::int64_t ending_ = 0;   // the process that has; 0: none; guarded by mutex_
+  std::string away_;          // why there is no answer; empty: there is; guarded by mutex_
+  int late_ = 0;              // looks in a row that took too long; guarded by mutex_
+  bool stopping_ = false;     // guarded by mutex_
   std::condition_variable wake_;
   std::function<void()> routes_changed_;
   std::thread watcher_;

@@ -61,7 +61,9 @@ struct held_slot {
   void give_back() {
     if (at != nullptr) {
       leave(*at);
-      at->used.store(0, std::memory_order_release);
+      // One that is suspected stays what it is.
+      std::uint32_t mine = 1;
+      at->used.compare_exchange_strong(mine, 0, std::memory_order_release);
     }
     at = nullptr;
     of.reset();
@@ -116,12 +118,14 @@ result<std::unique_ptr<box>> box::open(const std::filesystem::path& file) {
 }
 
 result<std::unique_ptr<box>> box::open_within(const std::filesystem::path& file, std::chrono::milliseconds at_most,
-                                              const std::function<void()>& waits) {
+                                              const std::function<void()>& waits,
+                                              const std::function<bool()>& gives_up) {
   auto opened = open(file);
   if (opened || opened.failure().code != errc::conflict) return opened;
   waits();
   const auto until = std::chrono::steady_clock::now() + at_most;
   do {
+    if (gives_up && gives_up()) break;
     opened = open(file);
     if (opened || opened.failure().code != errc::conflict) break;
     std::this_thread::sleep_for(between_looks);
@@ -155,7 +159,8 @@ slot& box::attach() {
 #endif
   auto* at = &page_->slots.back();
   for (auto& s : page_->slots) {
-    if (s.used.exchange(1) != 0) continue;
+    std::uint32_t nobodys = 0;
+    if (!s.used.compare_exchange_strong(nobodys, 1)) continue;
     at = &s;
     break;
   }

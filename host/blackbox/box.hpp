@@ -37,9 +37,11 @@ class box {
  public:
   // A new page in this file; what the file held is gone. conflict: a process that runs has it. io: the system's reason.
   static result<std::unique_ptr<box>> open(const std::filesystem::path& file);
-  // The same, but waits up to `at_most` for a process that still has it; `waits` is called once before that.
+  // The same, but waits up to `at_most` for a process that still has it; `waits` is called once before that, and
+  // `gives_up` before every look.
   static result<std::unique_ptr<box>> open_within(const std::filesystem::path& file, std::chrono::milliseconds at_most,
-                                                  const std::function<void()>& waits);
+                                                  const std::function<void()>& waits,
+                                                  const std::function<bool()>& gives_up = {});
   // One that nobody reads after the process, for a host without a state directory.
   static std::unique_ptr<box> in_memory();
   ~box();

@@ -72,8 +72,8 @@ void copy_maps(page& into) {
       length += static_cast<std::uint32_t>(whole.size());
     }
   }
-  syscall(SYS_close,
-          file);  // not by the function that looks for who closes the box: it may be gone, and this its number
+  // Not by the function that looks for who closes the box: it may be gone, and this its number.
+  syscall(SYS_close, file);
   into.maps_length = length;
 }
 
@@ -159,6 +159,21 @@ void note_exit_call(box& into, int code, const void* from) noexcept {
   note.program_counter = reinterpret_cast<std::uint64_t>(from);
   copy_maps(into.all());
   copy_stack(note);
+  note.whole = 1;
+}
+
+void note_suspects(box& into, end_cause cause, std::string_view text) noexcept {
+  auto& all = into.all();
+  auto& note = all.end;
+  if (!take(note)) return;
+  const auto bound = std::min<std::size_t>(all.slot_bound, most_slots);
+  for (std::size_t i = 0; i < bound; ++i) {
+    auto& s = all.slots[i];
+    std::uint32_t used = 1;
+    if (inside(s) && s.in_host == 0) s.used.compare_exchange_strong(used, 2);
+  }
+  note.cause = cause;
+  copy_text(note, text);
   note.whole = 1;
 }
 

@@ -19,6 +19,10 @@ void note_ends(box& into);
 [[noreturn]] void end_because(box& into, end_cause cause, std::uint32_t tid, std::span<const std::uint64_t> frames,
                               std::string_view text, const void* from = nullptr);
 
+// Notes that the process is about to be ended because of what it does, whichever of those that are in plugin code now
+// does it: each is a suspect. Who waits for the host is none. Ends nothing.
+void note_suspects(box& into, end_cause cause, std::string_view text) noexcept;
+
 // Notes that the caller ends the process by exit() or _exit(), called at `from`.
 void note_exit_call(box& into, int code, const void* from) noexcept;
 

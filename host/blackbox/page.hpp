@@ -51,7 +51,7 @@ struct alignas(64) slot {
 };
 static_assert(sizeof(slot) == 128);
 
-enum class end_cause : std::uint32_t { none, signal, terminate, exit_call, stall, descriptors };
+enum class end_cause : std::uint32_t { none, signal, terminate, exit_call, stall, descriptors, memory };
 
 // Why the process ends, by whoever finds out first.
 struct end_note {

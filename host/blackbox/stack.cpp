@@ -22,6 +22,7 @@ std::mutex asking;
 std::atomic<std::uint32_t> asked_tid{0};
 std::array<void*, most_frames> answer;
 std::atomic<int> answer_count{-1};
+bool stuck = false;  // guarded by asking
 
 int question() { return SIGRTMIN + 5; }
 
@@ -47,6 +48,7 @@ void answer_stack_questions() {
 
 std::vector<std::uint64_t> stack_of(std::uint32_t tid) {
   const std::lock_guard lock(asking);
+  if (stuck) return {};
   answer_count = -1;
   asked_tid = tid;
   if (syscall(SYS_tgkill, getpid(), static_cast<pid_t>(tid), question()) != 0) {
@@ -57,8 +59,11 @@ std::vector<std::uint64_t> stack_of(std::uint32_t tid) {
   for (int times = 0; answer_count < 0 && times < 200; ++times) nanosleep(&pause, nullptr);
   auto unanswered = tid;
   if (asked_tid.compare_exchange_strong(unanswered, 0)) return {};
-  // It has begun to answer: that takes no time to speak of.
-  while (answer_count < 0) nanosleep(&pause, nullptr);
+  // It has begun to answer: that takes no time to speak of, unless it was stopped, or walks over what plugin code has
+  // left of its stack.
+  for (int times = 0; answer_count < 0 && times < 2000; ++times) nanosleep(&pause, nullptr);
+  stuck = answer_count < 0;
+  if (stuck) return {};
   std::vector<std::uint64_t> out;
   // The first two are the handler and what the system has put around it.
   for (int i = 2; i < answer_count; ++i)

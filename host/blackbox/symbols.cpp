@@ -122,13 +122,13 @@ class elf_image {
   const Elf64_Ehdr* head_ = nullptr;  // null: not such a file
 };
 
+}  // namespace
+
 std::string hexadecimal(std::uint64_t number) {
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
   return "0x" + std::string(digits.data(), end);
 }
-
-}  // namespace
 
 std::vector<frame> name_frames(std::span<const std::uint64_t> addresses, std::string_view maps) {
   std::vector<mapping> all;

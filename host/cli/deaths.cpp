@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "lifecycle/generation_pointer.hpp"
+#include "lifecycle/loading.hpp"
 #include "observability/log.hpp"
 #include "supervisor/post_mortem.hpp"
 #include "supervisor/quarantine.hpp"
@@ -55,13 +55,13 @@ supervisor::quarantine known_of(const topology::topology& model, const std::stri
 }
 
 // Whether another generation comes up instead of the one at fault: that one was new, and has not proven itself.
-bool is_replaced(const std::string& state, const std::string& host, const blackbox::thread_account& culprit) {
-  const auto pointer = lifecycle::read_pointer(state, culprit.plugin, host);
-  if (!pointer || !*pointer || (*pointer)->generation >= culprit.generation) return false;
+bool is_replaced(const topology::topology& model, const std::string& host, const blackbox::thread_account& culprit) {
+  const auto next = lifecycle::file_to_start(model, culprit.plugin, host);
+  if (!next || next->generation == 0 || next->generation >= culprit.generation) return false;
   log_warn("The plugin goes back to the generation that it had before its swap.",
            {{"plugin", culprit.plugin},
             {"from", std::to_string(culprit.generation)},
-            {"to", std::to_string((*pointer)->generation)}});
+            {"to", std::to_string(next->generation)}});
   return true;
 }
 
@@ -78,16 +78,23 @@ std::vector<runtime::deadly_work> deadly_work_of(const topology::topology& model
   return out;
 }
 
-deaths::deaths(const topology::topology& model, process_plan& plan, std::vector<std::string> hosts,
-               std::function<void()> open_log)
-    : model_(model), plan_(plan), hosts_(std::move(hosts)), open_log_(std::move(open_log)) {
-  for (const auto& host : hosts_) look_at(host);
+deaths::deaths(topology_of now, process_plan& plan, std::vector<std::string> hosts, std::function<void()> open_log)
+    : now_(std::move(now)), plan_(plan), hosts_(std::move(hosts)), open_log_(std::move(open_log)) {
+  for (const auto& host : hosts_) {
+    follow(host);
+    look_at(host);
+  }
+}
+
+// What can't be read now leaves what was known.
+void deaths::follow(const std::string& host) {
+  if (auto model = now_(host)) plan_.follow(host, std::move(*model));
 }
 
 void deaths::look_at(const std::string& host) {
   auto& of = quarantined_[host];
   of.clear();
-  for (const auto& p : known_of(model_, host).plugins) of.insert(p.plugin);
+  for (const auto& p : known_of(plan_.model_of(host), host).plugins) of.insert(p.plugin);
 }
 
 result<std::vector<supervisor::member>> deaths::members() {
@@ -103,10 +110,13 @@ result<std::vector<supervisor::member>> deaths::members() {
 }
 
 supervisor::aftermath deaths::after(const supervisor::member& which, pid_t pid, const supervisor::exit_report& how) {
-  const auto& state = *model_.state;
+  const auto process = topology::split_process(which.name);
+  // A plugin may have come to the host, or have been changed, since this process has looked last.
+  follow(process.host);
+  const auto& model = plan_.model_of(process.host);
+  const auto& state = *model.state;
   const auto box = blackbox::read_box(supervisor::box_path(state, which.name));
   const auto what = supervisor::examine(box, pid, how, system_clock().steady_us());
-  const auto process = topology::split_process(which.name);
   if (what.meant) {
     supervisor::aftermath out;
     // Whose quarantine has ended comes home when the host itself begins anew.
@@ -122,7 +132,8 @@ supervisor::aftermath deaths::after(const supervisor::member& which, pid_t pid, 
 
   const auto note = [&](supervisor::quarantine& q) {
     for (const auto& c : what.culprits) {
-      if (is_replaced(state, process.host, c)) continue;
+      // The box was open to all code of the process that has died: a name that is none is not taken on.
+      if (!model.plugins.contains(c.plugin) || is_replaced(model, process.host, c)) continue;
       const std::string why = blackbox::to_text(c) + ": " + what.how;
       // Who runs apart because the topology says so is in nobody's way.
       if (process.plugin.empty() || q.find(c.plugin) != nullptr) q.confine({c.plugin, c.generation, why, now});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,10 @@ namespace gantry::cli {
 
 class deaths {
  public:
-  // `open_log`: called before the first line of this process's own. All outlive it.
-  deaths(const topology::topology& model, process_plan& plan, std::vector<std::string> hosts,
-         std::function<void()> open_log);
+  // What a host would start with now; nothing: that can't be read.
+  using topology_of = std::function<std::optional<topology::topology>(const std::string& host)>;
+  // `open_log`: called before the first line of this process's own. The plan outlives it.
+  deaths(topology_of now, process_plan& plan, std::vector<std::string> hosts, std::function<void()> open_log);
 
   // The members as the topology and the quarantine ask for them. The one process of an only host is the principal.
   result<std::vector<supervisor::member>> members();
@@ -27,10 +29,12 @@ class deaths {
   supervisor::aftermath after(const supervisor::member& which, pid_t pid, const supervisor::exit_report& how);
 
  private:
+  // Takes over what a host runs by now.
+  void follow(const std::string& host);
   // Takes over who is in quarantine on a host now.
   void look_at(const std::string& host);
 
-  const topology::topology& model_;
+  const topology_of now_;
   process_plan& plan_;
   const std::vector<std::string> hosts_;
   const std::function<void()> open_log_;

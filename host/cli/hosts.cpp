@@ -21,12 +21,12 @@ namespace {
 
 constexpr auto beyond_draining = std::chrono::seconds(10);
 
-void print(std::string_view lines) {
-  while (!lines.empty()) {
-    const auto put = write(STDERR_FILENO, lines.data(), lines.size());
-    if (put <= 0) return;
-    lines.remove_prefix(static_cast<std::size_t>(put));
-  }
+// For who reads the output, once all has ended.
+constexpr auto last_words = std::chrono::seconds(1);
+
+void say_dropped(std::uint64_t lines) {
+  observability::log_warn("Lines of the hosts were dropped because nobody read them.",
+                          {{"lines", std::to_string(lines)}});
 }
 
 // Of what this process has run so far it will need little again: the pages of its code come back from the files that
@@ -61,7 +61,9 @@ std::vector<std::string> local_hosts(const topology::topology& model, const std:
 int run_all(const run_arguments& arguments, std::vector<supervisor::member> members, deaths& what_follows) {
   supervisor::family all;
   all.patience = std::chrono::milliseconds(arguments.drain_timeout_ms) + beyond_draining;
-  all.out = print;
+  supervisor::outlet lines(STDERR_FILENO, say_dropped);
+  all.room = &lines;
+  all.out = [&lines](std::string_view text) { lines.put(text); };
   const bool several = members.size() > 1;
   all.members = std::move(members);
   all.after = [&](const supervisor::member& which, pid_t pid, const supervisor::exit_report& how) {
@@ -71,6 +73,8 @@ int run_all(const run_arguments& arguments, std::vector<supervisor::member> memb
   give_key();
   const auto end = supervisor::run(all);
   if (end.good && several) observability::log_info("All hosts have stopped.");
+  // The log would wait for the reader, too.
+  if (!lines.finish(last_words)) _exit(end.code);
   observability::close_log();
   return end.code;
 }

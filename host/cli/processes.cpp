@@ -4,31 +4,36 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
 
+#include "blackbox/crash.hpp"
 #include "observability/log.hpp"
+#include "topology/address.hpp"
 #include "topology/isolation.hpp"
 
 namespace gantry::cli {
 namespace {
 
 constexpr const char* key_variable = "GANTRY_INNER_KEY";
-// What died is up again before its callers have waited long; what dies again and again waits longer each time.
-constexpr std::int64_t first_pause_us = 10'000;
+
+// The program of this process, also when its file has been replaced meanwhile: parent and children understand each
+// other.
+constexpr const char* this_program = "/proc/self/exe";
 
 std::string program_path() {
   std::error_code failed;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return failed ? "gantry" : path.string();
+  auto path = std::filesystem::read_symlink(this_program, failed).string();
+  if (constexpr std::string_view gone = " (deleted)"; path.ends_with(gone)) path.resize(path.size() - gone.size());
+  return failed ? "gantry" : path;
 }
 
 supervisor::restart_limits limits_of(const topology::restart_settings& restart) {
   supervisor::restart_limits out;
   out.max_restarts = *restart.max_restarts;
   out.window_us = restart.window->count();
-  out.first_pause_us = first_pause_us;
   return out;
 }
 
@@ -36,12 +41,36 @@ supervisor::process_limits limits_of(const topology::child_limits& limits) { ret
 
 }  // namespace
 
-process_plan::process_plan(run_arguments arguments, const topology::topology& model, std::vector<std::string> hosts)
+std::set<std::uint16_t> ports_of(const topology::topology& model) {
+  std::set<std::uint16_t> out;
+  const auto add = [&](const std::string& address) {
+    if (const auto at = topology::parse_address(address)) out.insert(at->port);
+  };
+  for (const auto& [name, host] : model.hosts) {
+    add(*host.http);
+    if (host.admin.address.given) add(*host.admin.address);
+  }
+  return out;
+}
+
+process_plan::process_plan(run_arguments arguments, const topology::topology& model, std::vector<std::string> hosts,
+                           result<std::filesystem::path> own_group)
     : arguments_(std::move(arguments)),
       model_(model),
       hosts_(std::move(hosts)),
+      taken_(ports_of(model)),
       program_(program_path()),
-      terminal_(isatty(STDERR_FILENO) == 1) {}
+      terminal_(isatty(STDERR_FILENO) == 1),
+      own_group_(std::move(own_group)) {}
+
+void process_plan::follow(const std::string& host, topology::topology model) {
+  followed_.insert_or_assign(host, std::move(model));
+}
+
+const topology::topology& process_plan::model_of(const std::string& host) const {
+  const auto known = followed_.find(host);
+  return known == followed_.end() ? model_ : known->second;
+}
 
 result<topology::inner_addresses> process_plan::inner_of(const std::string& host,
                                                          const std::set<std::string>& plugins) {
@@ -52,7 +81,7 @@ result<topology::inner_addresses> process_plan::inner_of(const std::string& host
   for (const auto& name : names) {
     auto at = ports_.find(name);
     if (at == ports_.end()) {
-      auto port = supervisor::reserved_port::take();
+      auto port = supervisor::reserved_port::take([this](std::uint16_t offered) { return !taken_.contains(offered); });
       if (!port) return port.failure();
       at = ports_.emplace(name, std::move(*port)).first;
     }
@@ -63,44 +92,58 @@ result<topology::inner_addresses> process_plan::inner_of(const std::string& host
 
 supervisor::member process_plan::member_of(const std::string& host, const std::string& plugin,
                                            const topology::inner_addresses& inner) {
+  const auto& model = model_of(host);
   supervisor::member out;
   out.name = topology::process_of(host, plugin);
+  out.program = this_program;
   out.arguments = command_of(arguments_, program_, out.name, terminal_, inner);
   out.waits_for_signals = true;
   if (plugin.empty()) {
     // A host that is not there says so itself.
-    if (const auto known = model_.hosts.find(host); known != model_.hosts.end())
+    if (const auto known = model.hosts.find(host); known != model.hosts.end())
       out.limits = limits_of(known->second.restart);
-    const bool local = *model_.bus.driver == topology::bus_driver::local;
-    out.ends_last = local && (model_.bus.owner->empty() || *model_.bus.owner == host);
+    const bool local = *model.bus.driver == topology::bus_driver::local;
+    out.ends_last = local && (model.bus.owner->empty() || *model.bus.owner == host);
   } else {
-    out.limits = limits_of(model_.plugins.at(plugin).restart);
+    out.limits = limits_of(model.plugins.at(plugin).restart);
     out.ended_by = host;
-    if (const auto group = group_of(out.name, model_.plugins.at(plugin).limits); !group.empty())
-      out.arguments.insert(out.arguments.end(), {"--control-group", group});
+    if (const auto& limits = model.plugins.at(plugin).limits; limits_of(limits).any()) {
+      const auto group = group_of(out.name, limits);
+      out.arguments.insert(out.arguments.end(), {group ? "--control-group" : "--no-control-group",
+                                                 group ? group->string() : group.failure().text});
+    }
   }
   return out;
 }
 
-// Empty: it needs none, or there can be none, which the process itself says.
-std::string process_plan::group_of(const std::string& process, const topology::child_limits& limits) {
-  const auto wanted = limits_of(limits);
-  if (!wanted.any()) return {};
-  if (!groups_) {
-    const auto own = supervisor::own_control_group();
-    groups_ = own ? supervisor::control_groups::take(*own) : result<supervisor::control_groups>(own.failure());
-  }
-  if (!*groups_) return {};
-  const auto group = (*groups_)->limit(process, wanted);
-  return group ? group->string() : std::string();
+// Before any process is started, also when what has limits runs in its host's for now: controllers can't be handed down
+// from a group that other processes are in.
+void process_plan::take_groups() {
+  const bool wanted = std::ranges::any_of(hosts_, [&](const std::string& host) {
+    return std::ranges::any_of(model_of(host).plugins, [&](const auto& entry) {
+      const auto& plugin = entry.second;
+      return limits_of(plugin.limits).any() &&
+             std::ranges::any_of(plugin.hosts, [&](const auto& one) { return *one == host; });
+    });
+  });
+  if (groups_ || !wanted) return;
+  groups_ = own_group_ ? supervisor::control_groups::take(*own_group_)
+                       : result<supervisor::control_groups>(own_group_.failure());
+}
+
+// Why there is none is for the process to say, which looks after its limits then.
+result<std::filesystem::path> process_plan::group_of(const std::string& process, const topology::child_limits& limits) {
+  if (!*groups_) return groups_->failure();
+  return (*groups_)->limit(process, limits_of(limits));
 }
 
 result<std::vector<supervisor::member>> process_plan::members(const quarantined_plugins& quarantined) {
+  take_groups();
   std::vector<supervisor::member> out;
   for (const auto& host : hosts_) {
     const auto found = quarantined.find(host);
-    const auto plugins =
-        topology::isolated_on(model_, host, found == quarantined.end() ? std::set<std::string>{} : found->second);
+    const auto plugins = topology::isolated_on(model_of(host), host,
+                                               found == quarantined.end() ? std::set<std::string>{} : found->second);
     const auto inner = inner_of(host, plugins);
     if (!inner) return inner.failure();
     out.push_back(member_of(host, {}, *inner));
@@ -142,22 +185,25 @@ std::string take_key() {
 bool is_watched() { return std::getenv(key_variable) != nullptr; }
 
 std::unique_ptr<supervisor::memory_bound> bound_process(const topology::topology& model, const std::string& process,
-                                                        const std::string& control_group) {
+                                                        const run_arguments& arguments, blackbox::box& notes) {
   const auto plugin = topology::split_process(process).plugin;
   const auto found = model.plugins.find(plugin);
   if (found == model.plugins.end()) return nullptr;
   const auto wanted = limits_of(found->second.limits);
   if (!wanted.any()) return nullptr;
-  std::string why = "no control group of version 2 is given to this program";
-  if (!control_group.empty()) {
-    auto done = supervisor::join_control_group(control_group);
+  std::string why = arguments.no_control_group;
+  if (!arguments.control_group.empty()) {
+    auto done = supervisor::join_control_group(arguments.control_group);
     if (done) return nullptr;
     why = std::move(done).failure().text;
   }
   if (wanted.cpu > 0) observability::log_warn("limits.cpu has no effect.", {{"plugin", plugin}, {"reason", why}});
   if (wanted.memory == 0) return nullptr;
   observability::log_info("The process looks after limits.memory itself.", {{"plugin", plugin}, {"reason", why}});
-  return std::make_unique<supervisor::memory_bound>(wanted.memory, [plugin, wanted](std::uint64_t found_bytes) {
+  return std::make_unique<supervisor::memory_bound>(wanted.memory, [plugin, wanted, &notes](std::uint64_t found_bytes) {
+    blackbox::note_suspects(notes, blackbox::end_cause::memory,
+                            "the process had " + std::to_string(found_bytes) +
+                                " bytes of memory, and limits.memory is " + std::to_string(wanted.memory));
     observability::log_error(
         "The process has more memory than limits.memory and is ended.",
         {{"plugin", plugin}, {"bytes", std::to_string(found_bytes)}, {"limit", std::to_string(wanted.memory)}});

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "base/text.hpp"
+#include "base/json_members.hpp"
 #include "cli/table.hpp"
 
 namespace gantry::cli {
@@ -180,17 +180,6 @@ std::size_t widest(const std::string& text) {
   return out;
 }
 
-void member(std::string& out, const char* name, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, ",\"%s\":%.10g", name, value);
-  out += text;
-}
-
-void member(std::string& out, const char* name, const std::string& value) {
-  out.append(",\"").append(name).append("\":");
-  append_json_string(out, value);
-}
-
 }  // namespace
 
 void read_exposition(std::string_view text, host_sample& into) {
@@ -293,30 +282,32 @@ std::string to_json(const top_view& view) {
   std::string out = "{\"hosts\":[";
   for (std::size_t i = 0; i < view.hosts.size(); ++i) {
     const auto& h = view.hosts[i];
-    out.append(i == 0 ? "" : ",").append("{\"answers\":").append(h.answers ? "true" : "false");
-    member(out, "host", h.host);
-    member(out, "address", h.address);
-    if (!h.answers) member(out, "error", h.why);
-    member(out, "cpuPercent", h.cpu_percent);
-    member(out, "residentBytes", h.resident_bytes);
+    out.append(i == 0 ? "{" : ",{");
+    append_member(out, "answers", h.answers);
+    append_member(out, "host", h.host);
+    append_member(out, "address", h.address);
+    if (!h.answers) append_member(out, "error", h.why);
+    append_member(out, "cpuPercent", h.cpu_percent);
+    append_member(out, "residentBytes", h.resident_bytes);
     out += '}';
   }
   out += "],\"plugins\":[";
   for (std::size_t i = 0; i < view.rows.size(); ++i) {
     const auto& r = view.rows[i];
-    out.append(i == 0 ? "" : ",").append("{\"generation\":").append(std::to_string(r.generation));
-    member(out, "host", r.host);
-    member(out, "plugin", r.plugin);
-    member(out, "state", r.state);
-    member(out, "version", r.version);
-    member(out, "requestsPerSecond", r.requests_s);
-    member(out, "eventsPerSecond", r.events_s);
-    member(out, "errorsPerSecond", r.errors_s);
-    if (r.p99_ms >= 0) member(out, "p99Ms", r.p99_ms);
-    member(out, "lag", r.lag);
-    member(out, "queue", r.queue);
-    member(out, "outboxBytes", r.outbox_bytes);
-    member(out, "parked", r.parked);
+    out.append(i == 0 ? "{" : ",{");
+    append_member(out, "generation", r.generation);
+    append_member(out, "host", r.host);
+    append_member(out, "plugin", r.plugin);
+    append_member(out, "state", r.state);
+    append_member(out, "version", r.version);
+    append_member(out, "requestsPerSecond", r.requests_s);
+    append_member(out, "eventsPerSecond", r.events_s);
+    append_member(out, "errorsPerSecond", r.errors_s);
+    if (r.p99_ms >= 0) append_member(out, "p99Ms", r.p99_ms);
+    append_member(out, "lag", r.lag);
+    append_member(out, "queue", r.queue);
+    append_member(out, "outboxBytes", r.outbox_bytes);
+    append_member(out, "parked", r.parked);
     out += '}';
   }
   return out + "]}";

@@ -28,7 +28,8 @@ sigset_t set_of(std::initializer_list<int> signals) {
 }
 
 // In the new process, between fork and exec: only what is async-signal-safe.
-[[noreturn]] void become(char* const* arguments, const sigset_t& blocked, int output, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* arguments, const sigset_t& blocked, int output,
+                         pid_t parent) {
   die_with(parent);
   if (output >= 0) {
     // A terminal's Ctrl-C is for the parent, which ends its hosts in order.
@@ -36,7 +37,7 @@ sigset_t set_of(std::initializer_list<int> signals) {
     if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) _exit(cannot_run);
   }
   sigprocmask(SIG_SETMASK, &blocked, nullptr);
-  execv(arguments[0], arguments);
+  execv(program, arguments);
   constexpr char text[] = "the program can't be run\n";
   [[maybe_unused]] const auto told = write(STDERR_FILENO, text, sizeof text - 1);
   _exit(cannot_run);
@@ -57,7 +58,8 @@ std::string to_text(const exit_report& how) {
   return "exit code " + std::to_string(how.code);
 }
 
-result<child> child::start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked, bool bare) {
+result<child> child::start(const std::string& program, const std::vector<std::string>& arguments,
+                           std::initializer_list<int> blocked, bool bare) {
   const auto set = set_of(blocked);
   std::vector<char*> raw;
   for (const auto& a : arguments) raw.push_back(const_cast<char*>(a.c_str()));
@@ -69,7 +71,7 @@ result<child> child::start(const std::vector<std::string>& arguments, std::initi
   }
   const pid_t parent = getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) become(raw.data(), set, ends[1], parent);
+  if (pid == 0) become(program.c_str(), raw.data(), set, ends[1], parent);
   const auto why = errno;
   if (!bare) close(ends[1]);
   if (pid < 0) {

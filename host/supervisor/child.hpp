@@ -24,13 +24,13 @@ std::string to_text(const exit_report& how);
 
 class child {
  public:
-  // Starts `arguments[0]`, a path, with these arguments; stdout and stderr go to output(). `blocked`: the signals that
-  // are blocked in it from its first moment on, and no other, for a program that waits for them itself. io: no process
-  // or pipe could be made. A program that can't be run ends with code 127.
-  // `bare`: its output goes where this process's goes, and it stays in this one's process group, so that a terminal
-  // means it as well.
-  static result<child> start(const std::vector<std::string>& arguments, std::initializer_list<int> blocked = {},
-                             bool bare = false);
+  // Starts `program`, a path, with these arguments, its name for itself first; stdout and stderr go to output().
+  // `blocked`: the signals that are blocked in it from its first moment on, and no other, for a program that waits for
+  // them itself. io: no process or pipe could be made. A program that can't be run ends with code 127. `bare`: its
+  // output goes where this process's goes, and it stays in this one's process group, so that a terminal means it as
+  // well.
+  static result<child> start(const std::string& program, const std::vector<std::string>& arguments,
+                             std::initializer_list<int> blocked = {}, bool bare = false);
   // The same, bare, with a copy of this process that runs `what` and ends with the code that it returns. Only while
   // this process has no other thread.
   static result<child> fork(const std::function<int()>& what, std::initializer_list<int> blocked = {});

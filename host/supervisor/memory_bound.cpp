@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -43,13 +44,31 @@ void set_backstop(std::uint64_t bytes) {
 
 }  // namespace
 
-// Opened each time: plugin code that closes every descriptor must not blind it.
-std::uint64_t resident_bytes() {
-  const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+constexpr const char* statistics = "/proc/self/statm";
+
+own_memory::own_memory() : kept_(open(statistics, O_RDONLY | O_CLOEXEC)) {
+  struct stat about {};
+  if (kept_ >= 0 && fstat(kept_, &about) == 0) inode_ = about.st_ino;
+}
+
+own_memory::~own_memory() {
+  if (is_kept()) close(kept_);
+}
+
+// Plugin code may close what is not its own, and open another file under its number.
+bool own_memory::is_kept() const {
+  struct stat about {};
+  return kept_ >= 0 && fstat(kept_, &about) == 0 && about.st_ino == inode_;
+}
+
+// Opened each time: plugin code that closes every descriptor must not blind it; nor must one that uses all there are.
+std::uint64_t own_memory::private_resident_bytes() const {
+  const int opened = open(statistics, O_RDONLY | O_CLOEXEC);
+  const int file = opened >= 0 ? opened : is_kept() ? kept_ : -1;
   if (file < 0) return 0;
   std::array<char, 128> text{};
-  const auto got = read(file, text.data(), text.size());
-  close(file);
+  const auto got = pread(file, text.data(), text.size(), 0);
+  if (opened >= 0) close(opened);
   std::array<std::uint64_t, 3> pages{};  // mapped, resident, of that shared with files
   const char* at = text.data();
   const char* const end = text.data() + std::max<ssize_t>(got, 0);
@@ -79,7 +98,7 @@ memory_bound::~memory_bound() {
 void memory_bound::look() {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, between_looks, [this] { return ending_; })) {
-    const auto found = resident_bytes();
+    const auto found = memory_.private_resident_bytes();
     if (found <= bytes_) continue;
     lock.unlock();
     beyond_(found);

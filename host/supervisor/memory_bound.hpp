@@ -13,6 +13,24 @@
 
 namespace gantry::supervisor {
 
+// What this process has in memory for itself: without the files that it has mapped.
+class own_memory {
+ public:
+  own_memory();
+  ~own_memory();
+  own_memory(const own_memory&) = delete;
+  own_memory& operator=(const own_memory&) = delete;
+
+  // In bytes, also while the process has no descriptor left. 0: the system does not say.
+  std::uint64_t private_resident_bytes() const;
+
+ private:
+  bool is_kept() const;
+
+  int kept_ = -1;  // for when none can be opened
+  std::uint64_t inode_ = 0;
+};
+
 class memory_bound {
  public:
   // `beyond` is called with the bytes that were found, once, on the thread of this object.
@@ -25,14 +43,12 @@ class memory_bound {
   void look();
 
   const std::uint64_t bytes_;
+  const own_memory memory_;
   const std::function<void(std::uint64_t)> beyond_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;  // guarded by mutex_
   std::thread thread_;   // last: it uses what stands above
 };
-
-// What this process has in memory for itself, in bytes: without the files that it has mapped.
-std::uint64_t resident_bytes();
 
 }  // namespace gantry::supervisor

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "base/json_members.hpp"
 
 namespace gantry::supervisor {
 namespace {
@@ -13,8 +13,8 @@ std::string padded(std::string name, std::size_t width) {
 }
 
 std::string member(const std::string& name) {
-  std::string out = "\"host\":";
-  append_json_string(out, name);
+  std::string out;
+  append_member(out, "host", name);
   return out;
 }
 

@@ -3,10 +3,11 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
+#include "base/json_members.hpp"
+#include "base/keep_newest.hpp"
 #include "base/replace_file.hpp"
 #include "base/text.hpp"
 
@@ -16,11 +17,7 @@ namespace {
 using blackbox::end_cause;
 using blackbox::thread_account;
 
-std::string hexadecimal(std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
-  return "0x" + std::string(digits.data(), end);
-}
+constexpr std::size_t kept_findings = 50;  // of a process
 
 std::string how_it_was(const exit_report& how, const blackbox::end_account* end) {
   if (end == nullptr) return to_text(how);
@@ -29,13 +26,14 @@ std::string how_it_was(const exit_report& how, const blackbox::end_account* end)
       break;
     case end_cause::signal:
       // Of an address that is no place at all the system says nothing.
-      return to_text({0, end->signal}) + (end->code > 0 ? " at " + hexadecimal(end->address) : "");
+      return to_text({0, end->signal}) + (end->code > 0 ? " at " + blackbox::hexadecimal(end->address) : "");
     case end_cause::terminate:
       return "std::terminate: " + end->text;
     case end_cause::exit_call:
       return "exit(" + std::to_string(end->code) + ") was called";
     case end_cause::stall:
     case end_cause::descriptors:
+    case end_cause::memory:
       return end->text;
   }
   return to_text(how);
@@ -81,33 +79,24 @@ std::vector<thread_account> culprits_of(const blackbox::account& box, const exit
   return out;
 }
 
-void member(std::string& out, const char* name, std::string_view text) {
-  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":");
-  append_json_string(out, text);
-}
-
-void member(std::string& out, const char* name, std::uint64_t number) {
-  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":").append(std::to_string(number));
-}
-
 void append_threads(std::string& out, const char* name, const std::vector<thread_account>& threads) {
   out.append(",\"").append(name).append("\":[");
   for (const auto& c : threads) {
     out += out.ends_with('[') ? "{" : ",{";
-    member(out, "plugin", c.plugin);
-    member(out, "generation", c.generation);
-    member(out, "lane", c.thread);
-    member(out, "tid", c.tid);
-    member(out, "work", blackbox::to_text(c));
-    member(out, "kind", blackbox::to_string(c.kind));
+    append_member(out, "plugin", c.plugin);
+    append_member(out, "generation", c.generation);
+    append_member(out, "lane", c.thread);
+    append_member(out, "tid", c.tid);
+    append_member(out, "work", blackbox::to_text(c));
+    append_member(out, "kind", blackbox::to_string(c.kind));
     if (c.kind == blackbox::work_kind::event) {
-      member(out, "topic", c.what);
-      member(out, "type", c.type);
-      member(out, "partition", c.partition);
-      member(out, "offset", c.offset);
-      member(out, "length", c.length);
+      append_member(out, "topic", c.what);
+      append_member(out, "type", c.type);
+      append_member(out, "partition", c.partition);
+      append_member(out, "offset", c.offset);
+      append_member(out, "length", c.length);
     }
-    member(out, "id", c.id);
+    append_member(out, "id", c.id);
     out += '}';
   }
   out += ']';
@@ -115,12 +104,12 @@ void append_threads(std::string& out, const char* name, const std::vector<thread
 
 std::string to_json(const finding& what, std::string_view process, pid_t pid, std::int64_t wall_us) {
   std::string out = "{";
-  member(out, "process", process);
-  member(out, "pid", static_cast<std::uint64_t>(pid));
+  append_member(out, "process", process);
+  append_member(out, "pid", static_cast<std::uint64_t>(pid));
   std::string time;
   append_rfc3339(time, wall_us);
-  member(out, "at", time);
-  member(out, "how", what.how);
+  append_member(out, "at", time);
+  append_member(out, "how", what.how);
   append_threads(out, "culprits", what.culprits);
   append_threads(out, "others", what.others);
   out += ",\"stack\":[";
@@ -160,6 +149,7 @@ result<std::filesystem::path> keep_finding(const std::filesystem::path& state, s
                                            const finding& what, std::int64_t wall_us) {
   auto path = box_path(state, process).parent_path() / (std::string(process) + "-" + std::to_string(wall_us) + ".json");
   if (auto done = replace_file(path, to_json(what, process, pid, wall_us)); !done) return done.failure();
+  keep_newest(path.parent_path(), std::string(process) + "-", ".json", kept_findings);
   return path;
 }
 

@@ -34,7 +34,8 @@ finding examine(const result<blackbox::account>& box, pid_t pid, const exit_repo
 // <state>/blackbox/<process>.box
 std::filesystem::path box_path(const std::filesystem::path& state, std::string_view process);
 
-// Keeps the finding beside the box, as JSON, for people; returns the file. io: it can't be written.
+// Keeps the finding beside the box, as JSON, for people; returns the file. The newest fifty of a process stay. io: it
+// can't be written.
 result<std::filesystem::path> keep_finding(const std::filesystem::path& state, std::string_view process, pid_t pid,
                                            const finding& what, std::int64_t wall_us);
 

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/json_members.hpp"
 #include "base/replace_file.hpp"
-#include "base/text.hpp"
 
 namespace gantry::supervisor {
 namespace {
@@ -37,37 +37,28 @@ deadly_event event_of(const json::object& o) {
       text_of(o, "why")};
 }
 
-void member(std::string& out, const char* name, std::string_view text) {
-  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":");
-  append_json_string(out, text);
-}
-
-void member(std::string& out, const char* name, std::uint64_t number) {
-  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":").append(std::to_string(number));
-}
-
 std::string to_json(const quarantine& q) {
   std::string out = "{\"plugins\":[";
   for (const auto& p : q.plugins) {
     out += out.ends_with('[') ? "\n{" : ",\n{";
-    member(out, "plugin", p.plugin);
-    member(out, "generation", p.generation);
-    member(out, "why", p.why);
-    member(out, "sinceUs", static_cast<std::uint64_t>(p.since_us));
+    append_member(out, "plugin", p.plugin);
+    append_member(out, "generation", p.generation);
+    append_member(out, "why", p.why);
+    append_member(out, "sinceUs", static_cast<std::uint64_t>(p.since_us));
     out += '}';
   }
   out += "],\n\"events\":[";
   for (const auto& e : q.events) {
     out += out.ends_with('[') ? "\n{" : ",\n{";
-    member(out, "plugin", e.plugin);
-    member(out, "topic", e.topic);
-    out += e.job ? ",\"job\":true" : ",\"job\":false";
-    member(out, "partition", e.partition);
-    member(out, "offset", e.offset);
-    member(out, "length", e.length);
-    member(out, "eventId", e.id);
-    member(out, "crashes", e.crashes);
-    member(out, "why", e.why);
+    append_member(out, "plugin", e.plugin);
+    append_member(out, "topic", e.topic);
+    append_member(out, "job", e.job);
+    append_member(out, "partition", e.partition);
+    append_member(out, "offset", e.offset);
+    append_member(out, "length", e.length);
+    append_member(out, "eventId", e.id);
+    append_member(out, "crashes", e.crashes);
+    append_member(out, "why", e.why);
     out += '}';
   }
   return out + "]}\n";
@@ -112,8 +103,8 @@ void quarantine::confine(confined_plugin which) {
 }
 
 bool quarantine::release(std::string_view plugin) {
-  std::erase_if(events, [&](const auto& e) { return e.plugin == plugin; });
-  return std::erase_if(plugins, [&](const auto& p) { return p.plugin == plugin; }) != 0;
+  const auto forgotten = std::erase_if(events, [&](const auto& e) { return e.plugin == plugin; });
+  return std::erase_if(plugins, [&](const auto& p) { return p.plugin == plugin; }) + forgotten != 0;
 }
 
 std::uint64_t quarantine::count(deadly_event on) {
@@ -125,6 +116,8 @@ std::uint64_t quarantine::count(deadly_event on) {
     return ++e.crashes;
   }
   on.crashes = 1;
+  // Whose death nothing has followed for so long is not met again.
+  if (events.size() >= most_events) events.erase(events.begin());
   events.push_back(std::move(on));
   return 1;
 }
@@ -135,7 +128,8 @@ std::filesystem::path quarantine_path(const std::filesystem::path& state, std::s
 
 result<quarantine> read_quarantine(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return quarantine();
+  if (!in && errno == ENOENT) return quarantine();
+  if (!in) return error{errc::io, path.string() + ": " + std::strerror(errno)};
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   try {
     const auto document = json::parse(text);
@@ -153,6 +147,7 @@ result<void> change_quarantine(const std::filesystem::path& path, const std::fun
   const turn mine(path);
   if (!mine.mine()) return error{errc::io, path.string() + ".lock: " + std::strerror(errno)};
   auto known = read_quarantine(path);
+  if (!known && known.failure().code == errc::io) return known.failure();
   auto now = known ? std::move(*known) : quarantine();
   if (!change(now)) return {};
   return replace_file(path, to_json(now));
@@ -165,6 +160,7 @@ quarantine quarantine_view::now() {
   if (none) return {};
   if (changed != changed_) {
     auto read = read_quarantine(path_);
+    if (!read && read.failure().code == errc::io) return known_;
     known_ = read ? std::move(*read) : quarantine();
     changed_ = changed;
   }

@@ -37,33 +37,37 @@ struct deadly_event {
 };
 
 struct quarantine {
+  static constexpr std::size_t most_events = 1000;
+
   std::vector<confined_plugin> plugins;
   std::vector<deadly_event> events;
 
   const confined_plugin* find(std::string_view plugin) const noexcept;  // null: it is not confined
   // Confines a plugin, or renews why it is.
   void confine(confined_plugin which);
-  // Ends it; also what is known of its events is forgotten. False: it was not confined.
+  // Ends it; also what is known of its events is forgotten. False: it was not confined, and no event of it was known.
   bool release(std::string_view plugin);
-  // Counts a crash on this event; returns how many there were.
+  // Counts a crash on this event; returns how many there were. Of more than `most_events` the oldest is forgotten.
   std::uint64_t count(deadly_event on);
 };
 
 // `host` as the topology names it: a plugin's child process belongs to the host that it was taken out of.
 std::filesystem::path quarantine_path(const std::filesystem::path& state, std::string_view host);
 
-// No file: nobody is confined. corrupt: the file is not one of ours; the text says what was found.
+// No file: nobody is confined. corrupt: the file is not one of ours; the text says what was found. io: there is one,
+// and it can't be read now.
 result<quarantine> read_quarantine(const std::filesystem::path& path);
 
 // Reads, lets `change` work on it, and replaces the file when that returned true; durable when it returns. No other
-// process changes it meanwhile. A file that can't be read counts as empty: what it knew comes back with the next crash.
+// process changes it meanwhile. A file that is none of ours counts as empty: what it knew comes back with the next
+// crash. io: nothing has changed.
 result<void> change_quarantine(const std::filesystem::path& path, const std::function<bool(quarantine&)>& change);
 
 // The quarantine of a host as it is now, looked at again whenever the file has changed. Thread: any.
 class quarantine_view {
  public:
   explicit quarantine_view(std::filesystem::path path) : path_(std::move(path)) {}
-  // One that can't be read counts as empty.
+  // One that is none of ours counts as empty; while it can't be read it is as it was.
   quarantine now();
 
  private:

@@ -7,10 +7,21 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace gantry::supervisor {
 
-result<reserved_port> reserved_port::take() {
+result<reserved_port> reserved_port::take(const std::function<bool(std::uint16_t)>& may_be) {
+  // Kept until the end, so that the system does not offer the same again.
+  std::vector<reserved_port> refused;
+  for (;;) {
+    auto offered = take_any();
+    if (!offered || !may_be || may_be(offered->number())) return offered;
+    refused.push_back(std::move(*offered));
+  }
+}
+
+result<reserved_port> reserved_port::take_any() {
   const auto failed = [](const char* what) {
     return error{errc::io, std::string("reserving a port: ") + what + ": " + std::strerror(errno)};
   };

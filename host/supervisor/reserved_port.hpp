@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.hpp"
@@ -13,8 +14,8 @@ namespace gantry::supervisor {
 
 class reserved_port {
  public:
-  // A free port of 127.0.0.1. io: the system gives none.
-  static result<reserved_port> take();
+  // A free port of 127.0.0.1 that `may_be` agrees to; empty: any. io: the system gives none.
+  static result<reserved_port> take(const std::function<bool(std::uint16_t)>& may_be = {});
 
   reserved_port(reserved_port&& other) noexcept;
   reserved_port& operator=(reserved_port&& other) noexcept;
@@ -26,6 +27,7 @@ class reserved_port {
   std::string address() const { return "127.0.0.1:" + std::to_string(number_); }
 
  private:
+  static result<reserved_port> take_any();
   reserved_port(int socket, std::uint16_t number) noexcept : socket_(socket), number_(number) {}
 
   int socket_ = -1;

@@ -11,7 +11,10 @@ namespace gantry::supervisor {
 struct restart_limits {
   std::uint64_t max_restarts = 5;  // within the window; one more gives up
   std::int64_t window_us = 60'000'000;
-  std::int64_t first_pause_us = 100'000;  // doubled with each restart within the window
+  // What died once is up again before its callers have waited long. What dies again waits for what it may lack: the
+  // restarts that are allowed must outlast a counterpart that is away for some seconds.
+  std::int64_t first_pause_us = 10'000;
+  std::int64_t second_pause_us = 200'000;  // tripled with each further restart within the window
   std::int64_t longest_pause_us = 10'000'000;
 };
 

@@ -24,6 +24,9 @@ using observability::log_error;
 using observability::log_info;
 using observability::log_warn;
 
+// Who is not to be there in another life of the member that ends it, and has not ended with that, gets this long.
+constexpr std::int64_t farewell_us = 5'000'000;
+
 sigset_t awaited() {
   sigset_t set;
   sigemptyset(&set);
@@ -71,13 +74,15 @@ class charge {
       return;
     }
     life_.emplace(std::move(*made));
+    began_us_ = now_us;
+    begins_anew_ = false;
     silent_ = what_.principal;
     if (!what_.principal)
       log_info("A host was started.", {{"host", what_.name}, {"pid", std::to_string(life_->pid())}});
   }
 
-  // Takes its end, if it has ended. What the family says to that, if it was asked.
-  std::optional<aftermath> reap(std::int64_t now_us, double chance) {
+  // Takes its end, if it has ended. What the family says to that, if it was asked. `stopping`: the family ends.
+  std::optional<aftermath> reap(std::int64_t now_us, double chance, bool stopping) {
     if (!life_) return std::nullopt;
     const auto pid = life_->pid();
     const auto how = life_->ended();
@@ -87,18 +92,23 @@ class charge {
     lines_.end(last);
     if (!last.empty()) family_.out(last);
     life_.reset();
+    kill_at_us_.reset();
     std::optional<aftermath> then;
     if (family_.after) then = family_.after(what_, pid, *how);
     const bool meant = !then || then->meant;
-    wants_anew_ = meant && how->signal == 0 && how->code == start_anew && !asked_;
+    // Whom another member ends may have been asked by it: what it is asked for here is not all.
+    const bool is_to_end = asked_ || (stopping && !what_.ended_by.empty());
+    const bool asks_anew = meant && how->signal == 0 && how->code == start_anew;
+    wants_anew_ = asks_anew && !is_to_end;
     if (wants_anew_) {
+      begins_anew_ = true;
       log_info("A host is started anew, as it asked.", {{"host", what_.name}});
       due_us_ = now_us;
-    } else if (meant && how->clean()) {
+    } else if (meant && (how->clean() || asks_anew)) {
       if (!what_.principal) log_info("A host has ended.", {{"host", what_.name}});
       // Asked to make room for another life of its own.
-      if (std::exchange(renewed_, false)) due_us_ = now_us;
-    } else if (asked_ || (meant && what_.principal && !died_ && how->signal == 0)) {
+      if (std::exchange(renewed_, false) && !is_to_end) due_us_ = now_us;
+    } else if (is_to_end || (meant && what_.principal && !died_ && how->signal == 0)) {
       bad_ = true;
       code_ = how->signal == 0 ? how->code : 1;
       if (!what_.principal || how->signal != 0)
@@ -134,8 +144,18 @@ class charge {
     due_us_.reset();
     signal(SIGTERM);
   }
-  // From now on it is this. A life with other arguments ends, and another one begins.
-  void become(member next) {
+  // If it runs, it is killed at this time, unless it is to be sooner.
+  void kill_at(std::int64_t at_us) {
+    if (life_) kill_at_us_ = std::min(kill_at_us_.value_or(at_us), at_us);
+  }
+  void kill_if_late(std::int64_t now_us) {
+    if (!life_ || !kill_at_us_ || now_us < *kill_at_us_) return;
+    log_error("A host does not end and is killed.", {{"host", what_.name}});
+    signal(SIGKILL);
+    kill_at_us_.reset();
+  }
+  // From now on it is this. A life with other arguments ends, by `kill_at_us` at the latest, and another one begins.
+  void become(member next, std::int64_t kill_at_us) {
     const bool same = next.arguments == what_.arguments;
     what_.arguments = std::move(next.arguments);
     what_.ends_last = next.ends_last;
@@ -144,14 +164,16 @@ class charge {
     if (same || !life_ || renewed_) return;
     renewed_ = true;
     signal(SIGTERM);
+    kill_at(kill_at_us);
   }
 
-  // Another life, at once.
-  void renew(std::int64_t now_us) {
+  // Another life, at once, or when this one has ended.
+  void renew(std::int64_t now_us, std::int64_t kill_at_us) {
     if (asked_) return;
     if (life_) {
       renewed_ = true;
       signal(SIGTERM);
+      kill_at(kill_at_us);
     } else {
       due_us_ = now_us;
     }
@@ -159,7 +181,14 @@ class charge {
 
   // Whether its last end was one that asks for another life.
   bool wants_anew() noexcept { return std::exchange(wants_anew_, false); }
+  // Whether its next life is one that it has asked for itself.
+  bool begins_anew() const noexcept { return begins_anew_; }
   bool asked() const noexcept { return asked_; }
+  bool runs() const noexcept { return life_.has_value(); }
+  // It has ended because somebody asked it, and nobody said that it is not to be there.
+  bool rests() const noexcept { return over() && !asked_ && !bad_; }
+  // Of its present life, or the last one.
+  std::int64_t began_us() const noexcept { return began_us_; }
   bool over() const noexcept { return !life_ && !due_us_; }
   bool bad() const noexcept { return bad_; }
   int code() const noexcept { return code_; }
@@ -169,13 +198,15 @@ class charge {
   // To poll; -1: there is nothing more to read.
   int output() const noexcept { return life_ && !silent_ ? life_->output() : -1; }
   const std::optional<std::int64_t>& due_us() const noexcept { return due_us_; }
+  const std::optional<std::int64_t>& kill_at_us() const noexcept { return kill_at_us_; }
   const std::string& name() const noexcept { return what_.name; }
 
  private:
   result<child> begin() {
     if (auto first = std::exchange(what_.first_life, nullptr)) return child::fork(first, {SIGTERM, SIGINT, SIGHUP});
-    return what_.waits_for_signals ? child::start(what_.arguments, {SIGTERM, SIGINT, SIGHUP}, what_.principal)
-                                   : child::start(what_.arguments, {}, what_.principal);
+    const auto& program = what_.program.empty() ? what_.arguments.at(0) : what_.program;
+    return what_.waits_for_signals ? child::start(program, what_.arguments, {SIGTERM, SIGINT, SIGHUP}, what_.principal)
+                                   : child::start(program, what_.arguments, {}, what_.principal);
   }
 
   void again(const std::string& how, std::int64_t now_us, double chance) {
@@ -202,9 +233,12 @@ class charge {
   const family& family_;
   std::optional<child> life_;               // while it runs
   std::optional<std::int64_t> due_us_ = 0;  // of the next start
+  std::int64_t began_us_ = 0;
+  std::optional<std::int64_t> kill_at_us_;  // of this life, if it has not ended
   bool silent_ = false;                     // it has closed its output, or writes to ours
   bool died_ = false;                       // at least once
   bool wants_anew_ = false;
+  bool begins_anew_ = false;
   bool asked_ = false;    // to end
   bool renewed_ = false;  // asked to end so that it can begin anew
   bool bad_ = false;
@@ -221,13 +255,13 @@ class watch_over {
     for (;;) {
       const auto now = system_clock().steady_us();
       for (std::size_t i = 0; i < all_.size(); ++i) {
-        auto then = all_[i]->reap(now, chance());
-        if (then && then->members && !stopping()) change(std::move(*then->members));
-        if (all_[i]->wants_anew())
-          for (auto& other : all_)
-            if (other->ended_by() == all_[i]->name()) other->renew(now);
+        auto then = all_[i]->reap(now, chance(), stopping());
+        if (then && then->members && !stopping()) change(std::move(*then->members), now);
+        if (all_[i]->wants_anew()) renew_those_of(*all_[i], now);
       }
-      for (auto& one : all_) one->start_if_due(now, chance());
+      start_again_with_their_member(now);
+      for (auto& one : all_)
+        if (!is_held(*one)) one->start_if_due(now, chance());
       if (what_.started && !std::exchange(told_, true)) what_.started();
       if (std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->over(); })) break;
       end_with_principal();
@@ -255,11 +289,41 @@ class watch_over {
     all_.push_back(std::make_unique<charge>(m, width, what_));
   }
 
-  void change(std::vector<member> members) {
+  std::int64_t patience_us() const noexcept { return std::chrono::microseconds(what_.patience).count(); }
+
+  // A member has ended in order to begin anew.
+  void renew_those_of(const charge& by, std::int64_t now_us) {
+    for (auto& one : all_) {
+      if (one->ended_by() != by.name()) continue;
+      if (one->asked()) one->kill_at(now_us + farewell_us);
+      one->renew(now_us, now_us + patience_us());
+    }
+  }
+
+  // What is not to be there in the next life of this member may have files that it will open.
+  bool is_held(const charge& one) const {
+    return one.begins_anew() && std::any_of(all_.begin(), all_.end(), [&](const auto& other) {
+             return other->ended_by() == one.name() && other->asked() && other->runs();
+           });
+  }
+
+  // Who was asked to end by a member that has begun another life since then.
+  void start_again_with_their_member(std::int64_t now_us) {
+    if (stopping()) return;
+    for (auto& one : all_) {
+      if (one->ended_by().empty() || !one->rests()) continue;
+      if (const auto* const by = ender_of(*one); by != nullptr && by->runs() && by->began_us() > one->began_us())
+        one->renew(now_us, now_us);
+    }
+  }
+
+  void change(std::vector<member> members, std::int64_t now_us) {
     for (const auto& one : all_) {
       const bool stays =
           std::any_of(members.begin(), members.end(), [&](const member& m) { return m.name == one->name(); });
-      if (!stays) one->end();
+      if (stays || one->asked()) continue;
+      one->end();
+      one->kill_at(now_us + patience_us());
     }
     for (auto& m : members) {
       const auto at = std::find_if(all_.begin(), all_.end(),
@@ -267,7 +331,7 @@ class watch_over {
       if (at == all_.end()) {
         add(m);
       } else {
-        (*at)->become(std::move(m));
+        (*at)->become(std::move(m), now_us + patience_us());
       }
     }
   }
@@ -284,7 +348,7 @@ class watch_over {
 
   void end_all() {
     if (stopping()) return;
-    kill_at_us_ = system_clock().steady_us() + std::chrono::microseconds(what_.patience).count();
+    kill_at_us_ = system_clock().steady_us() + patience_us();
     for (const auto& one : all_)
       if (!one->ends_last() && one->ended_by().empty()) one->end();
   }
@@ -320,31 +384,35 @@ class watch_over {
     for (const auto& one : all_) {
       if (!one->ends_last() || one->asked()) continue;
       one->end();
-      kill_at_us_ = system_clock().steady_us() + std::chrono::microseconds(what_.patience).count();
+      kill_at_us_ = system_clock().steady_us() + patience_us();
     }
   }
 
   void kill_late(std::int64_t now_us) {
+    for (const auto& one : all_) one->kill_if_late(now_us);
     if (!stopping() || now_us < *kill_at_us_) return;
     for (const auto& one : all_) {
       if (one->over() || !one->asked()) continue;  // one that ends last has not been asked while others are there
       log_error("A host does not end and is killed.", {{"host", one->name()}});
       one->signal(SIGKILL);
     }
-    kill_at_us_ = now_us + std::chrono::microseconds(what_.patience).count();
+    kill_at_us_ = now_us + patience_us();
   }
 
   // Until a signal, output, or the time of the next start.
   void wait(std::int64_t now_us) {
     std::vector<pollfd> on = {{signals_.descriptor(), POLLIN, 0}};
+    if (what_.room != nullptr && what_.room->descriptor() >= 0) on.push_back({what_.room->descriptor(), POLLOUT, 0});
     auto until = kill_at_us_;
     for (const auto& one : all_) {
       if (one->output() >= 0) on.push_back({one->output(), POLLIN, 0});
-      if (one->due_us() && (!until || *one->due_us() < *until)) until = one->due_us();
+      if (!is_held(*one) && one->due_us() && (!until || *one->due_us() < *until)) until = one->due_us();
+      if (one->kill_at_us() && (!until || *one->kill_at_us() < *until)) until = one->kill_at_us();
     }
     const auto left_us = until ? std::max<std::int64_t>(*until - now_us, 0) : -1;
     const int left_ms = left_us < 0 ? -1 : static_cast<int>(std::min<std::int64_t>(left_us / 1000 + 1, 60'000));
     poll(on.data(), on.size(), left_ms);
+    if (what_.room != nullptr) what_.room->push();
     for (auto& one : all_) one->read_output();
   }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "supervisor/child.hpp"
+#include "supervisor/outlet.hpp"
 #include "supervisor/restart_policy.hpp"
 
 namespace gantry::supervisor {
@@ -26,8 +27,11 @@ struct member {
   // It waits for SIGTERM, SIGINT and SIGHUP with sigwait, as a host does: it begins with them blocked, so that one that
   // comes while it is loaded does not kill it.
   bool waits_for_signals = false;
+  // What is run, when that is not arguments[0]: another path to the same program.
+  std::string program{};
   // The member that asks this one to end when it is asked itself, in its own order. Empty: it is asked here. Who is
-  // still there when that member has ended is asked here too.
+  // still there when that member has ended is asked here too. Who has ended so is there again in that member's next
+  // life.
   std::string ended_by{};
   // The host that this program is there for, with its output and its terminal; no name is put before its lines, and its
   // orderly end, with whatever code, is that of the family.
@@ -53,7 +57,8 @@ struct family_end {
 struct family {
   std::vector<member> members;                 // started in this order
   std::chrono::milliseconds patience{40'000};  // for the end, once asked; then it is killed
-  std::function<void(std::string_view)> out;   // takes whole lines of their output
+  std::function<void(std::string_view)> out;   // takes whole lines of their output; must not wait for who reads them
+  outlet* room = nullptr;                      // pushed whenever there is room; outlives run()
   std::function<void()> started{};             // called once, when all were started
   // Asked whenever a member has ended by itself, before anything is made of it. Empty: code 0 was meant.
   std::function<aftermath(const member&, pid_t, const exit_report&)> after{};
@@ -65,7 +70,8 @@ void block_signals();
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD, and returns when all members have ended. SIGTERM and SIGINT ask them to
 // end (both as SIGTERM), SIGHUP is passed on. A member that ends with code 0 by itself is not started again; one that
-// dies is, by its limits; beyond them it is reported, and the others go on.
+// dies is, by its limits; beyond them it is reported, and the others go on. Who is asked to end, for whatever reason,
+// and has not done so after `patience` is killed.
 family_end run(const family& what);
 
 }  // namespace gantry::supervisor

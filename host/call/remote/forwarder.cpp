@@ -59,6 +59,8 @@ bool forwarder::repeatable(const remote_request& request) {
   return head && head->repeatable();
 }
 
+void forwarder::call_off() noexcept { off_.now(); }
+
 void forwarder::close_idle() { line_->to().pool->close_idle(); }
 
 remote_outcome forwarder::forward(const remote_request& request) { return send(request, options_.patience_us); }
@@ -76,12 +78,16 @@ remote_outcome forwarder::send(const remote_request& request, std::int64_t patie
   const auto head = request_head::make(request, options_.max_headers);
   if (!head)
     return {head.failure().code == errc::too_large ? GANTRY_TOO_LARGE : GANTRY_INVALID, head.failure().text, {}};
-  const deadline by(time_, request.deadline_us);
+  if (off_.done()) return {GANTRY_UNAVAILABLE, "this host ends", {}};
+  const deadline by(time_, request.deadline_us, &off_);
   const call_in_progress call{request, *head, limits_, by};
   for (;;) {
     auto one = try_once(call, line_->to(), false);
     // Nothing of it was sent.
     if (one.how == ending::stale && one.outcome.status == GANTRY_UNAVAILABLE) one = try_once(call, line_->to(), true);
+    // It looks as if its time were over.
+    if (off_.done() && one.outcome.status == GANTRY_TIMEOUT)
+      return {GANTRY_FAILED, "this host ends, and there is no answer yet", {}};
     if (one.how == ending::answered) away_since_us_.store(0, std::memory_order_relaxed);
     if (one.how != ending::unreached || !may_wait(patience_us)) return std::move(one.outcome);
     if (by.passed()) return std::move(one.outcome);

@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "call/remote/deadline.hpp"
 #include "call/remote/remote_calls.hpp"
 
 namespace gantry::call {
@@ -40,6 +41,10 @@ class forwarder {
   // The same, and never waits for a process that is away.
   remote_outcome forward_now(const remote_request& request);
 
+  // Ends the waiting for replies: FAILED where the process has the request, else UNAVAILABLE. So does everything that
+  // is to be sent from now on, at once.
+  void call_off() noexcept;
+
   // Whether the request may be sent again by whoever sent it: it has no effect, or has an Idempotency-Key.
   static bool repeatable(const remote_request& request);
 
@@ -55,6 +60,7 @@ class forwarder {
   const forwarder_options options_;
   const remote_options limits_;
   const clock& time_;
+  calling_off off_;
   std::atomic<std::int64_t> away_since_us_{0};  // 0: it is there
 };
 

@@ -70,13 +70,13 @@ io tcp_socket::receive(char* to, std::size_t size, std::size_t& got) noexcept {
 }
 
 short tcp_socket::wait(short events, const deadline& by) const noexcept {
-  pollfd what{fd_, events, 0};
+  pollfd what[] = {{fd_, events, 0}, {by.off_event(), POLLIN, 0}};
   for (;;) {
     const auto left = std::min(by.left_us(), longest_wait_us);
     if (left == 0) return 0;
     const timespec span{left / 1'000'000, (left % 1'000'000) * 1000};
-    const int count = ::ppoll(&what, 1, &span, nullptr);
-    if (count > 0) return what.revents;
+    const int count = ::ppoll(what, 2, &span, nullptr);
+    if (count > 0 && what[0].revents != 0) return what[0].revents;
     // A failure of poll shows itself in the operation that follows.
     if (count < 0 && errno != EINTR) return events;
   }

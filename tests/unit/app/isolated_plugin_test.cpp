@@ -2,6 +2,9 @@
 #include "app/isolated_plugin.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -67,7 +70,9 @@ class IsolatedPluginTest : public ::testing::Test {
         if (keep_looks) return later.push_back(std::move(out));
         return out.send({200, {}, to_text(said)});
       }
-      if (in.target == "/later") return later.push_back(std::move(out)), arrived.notify_all();
+      if (in.target == "/inner/end" && ++ends > ends_unheard) return out.send({200, {}, std::to_string(its_pid)});
+      if (in.target == "/later" || in.target == "/inner/end")
+        return later.push_back(std::move(out)), arrived.notify_all();
       out.send(
           {201,
            {{"x-from", "payment"}, {"correlation-id", std::string(http::find_header(in.headers, "correlation-id"))}},
@@ -125,6 +130,9 @@ class IsolatedPluginTest : public ::testing::Test {
   bool keep_looks = false;
   http::request last;
   process_state said = well;
+  int ends = 0;
+  int ends_unheard = 0;
+  pid_t its_pid = 0;
   observability::registry metrics;
   std::unique_ptr<http::endpoint> endpoint;
   std::shared_ptr<isolated_plugin> plugin;
@@ -216,6 +224,55 @@ TEST_F(IsolatedPluginTest, ItsRoutesAreTheManifestsUntilItsProcessSaysWhichItHas
   EXPECT_EQ(plugin->routes(), well.routes);
   EXPECT_TRUE(plugin->health().ok());
   EXPECT_EQ(plugin->pid(), 4711);
+}
+
+// It is busy and answers late: who took it for ended would take the bus away from it.
+TEST_F(IsolatedPluginTest, AProcessThatHasNotHeardItIsAskedAgainUntilItHas) {
+  its_pid = fork();
+  if (its_pid == 0) {
+    pause();
+    _exit(0);
+  }
+  ends_unheard = 1;
+  make();
+  EXPECT_FALSE(plugin->has_ended()) << "it was not asked";
+  plugin->end(std::chrono::milliseconds(8'000));
+  EXPECT_FALSE(plugin->has_ended()) << "it has not heard it";
+  plugin->end(std::chrono::milliseconds(7'000));
+  EXPECT_FALSE(plugin->has_ended()) << "the one that has heard it runs";
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(last.query, "within_ms=7000");
+  }
+  plugin->end(std::chrono::milliseconds(6'000));
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(ends, 2) << "once it has";
+  }
+  kill(its_pid, SIGKILL);
+  waitpid(its_pid, nullptr, 0);
+  EXPECT_TRUE(plugin->has_ended());
+}
+
+TEST_F(IsolatedPluginTest, AProcessThatIsAwayHasEnded) {
+  make();
+  endpoint->stop();
+  plugin->end(std::chrono::milliseconds(8'000));
+  EXPECT_TRUE(plugin->has_ended());
+}
+
+// The host's own end does not wait for requests that may still have minutes.
+TEST_F(IsolatedPluginTest, WhatWaitsForAProcessThatHangsIsAnsweredWhenTheHostEnds) {
+  make();
+  auto writes = request("POST", "/later");
+  auto reads = request("GET", "/later");
+  writes.headers = reads.headers = {{"gantry-deadline-ms", "3600000"}};
+  const auto written = pass(std::move(writes));
+  const auto read = pass(std::move(reads));
+  wait_for_later(2);
+  plugin->stop();
+  EXPECT_EQ(written->wait().status, 502);
+  EXPECT_EQ(read->wait().status, 503) << "it may be asked again";
 }
 
 TEST_F(IsolatedPluginTest, OperationsAreAsked) {

@@ -86,6 +86,27 @@ TEST_F(BoxTest, EachThreadHasASlotAndGivesItBack) {
   EXPECT_EQ(std::async(std::launch::async, [&] { return &notes->mine(); }).get(), other_slot);
 }
 
+// Threads come and go while the process writes down why it ends.
+TEST_F(BoxTest, WhatASuspectDidLastIsNotLost) {
+  std::promise<slot*> entered;
+  std::promise<void> go_on;
+  std::thread suspect([&] {
+    auto& mine = notes->mine();
+    enter(mine, event_at(17, "x"), 1);
+    entered.set_value(&mine);
+    go_on.get_future().wait();
+  });
+  auto* const at = entered.get_future().get();
+  at->used = 2;
+  std::thread([&] { EXPECT_NE(&notes->mine(), at); }).join();
+  EXPECT_EQ(at->used, 2U);
+  go_on.set_value();
+  suspect.join();
+  EXPECT_EQ(at->used, 2U) << "it has gone, and what it did counts";
+  std::thread([&] { EXPECT_NE(&notes->mine(), at); }).join();
+  EXPECT_EQ(read().threads[0].plugin, "order");
+}
+
 TEST_F(BoxTest, NamesAreKeptOnceAndRunOutWithoutHarm) {
   const auto once = notes->name("order");
   EXPECT_NE(once, 0U);
@@ -116,6 +137,12 @@ TEST_F(BoxTest, TheNextProcessWaitsForTheLastMomentsOfTheOneBefore) {
   EXPECT_TRUE(next);
   EXPECT_EQ(waited, 1);
   EXPECT_EQ(box::open_within(file, std::chrono::milliseconds(0), [] {}).failure().code, errc::conflict);
+  const auto asked_to_end = [] { return true; };
+  EXPECT_EQ(box::open_within(
+                file, std::chrono::hours(10), [] {}, asked_to_end)
+                .failure()
+                .code,
+            errc::conflict);
 }
 
 TEST_F(BoxTest, WhatIsNoBoxIsRefused) {

@@ -159,6 +159,19 @@ TEST(end, what_plugin_code_forks_may_end_as_it_likes) {
 
 #endif
 
+// An allocation storm is over in less time than an operator's kill leaves to anybody.
+TEST(end, who_was_inside_when_the_memory_ran_out_is_suspected) {
+  const auto e = run([](box& notes) {
+    note_suspects(notes, end_cause::memory, "too much");
+    kill(getpid(), SIGKILL);
+  });
+  EXPECT_TRUE(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGKILL);
+  ASSERT_TRUE(e.told.end);
+  EXPECT_EQ(e.told.end->cause, end_cause::memory);
+  EXPECT_EQ(e.told.end->text, "too much");
+  ASSERT_EQ(std::count_if(e.told.threads.begin(), e.told.threads.end(), [](const auto& t) { return t.suspected; }), 1);
+}
+
 TEST(end, an_end_without_a_word_leaves_who_was_inside) {
   const auto e = run([](box&) { syscall(SYS_exit_group, 0); });
   EXPECT_FALSE(e.told.ended_in_order);

@@ -63,7 +63,7 @@ class caller {
 
   remote_figures figures(std::size_t host = 0) const { return calls->figures().at(host); }
 
-  std::int64_t timeout_us = 30'000'000;
+  std::atomic<std::int64_t> timeout_us = 30'000'000;
 
  private:
   const clock& clock_;

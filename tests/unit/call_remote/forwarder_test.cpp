@@ -14,12 +14,13 @@ namespace {
 
 class ForwarderTest : public ::testing::Test {
  protected:
-  void to(std::uint16_t port, forwarder_options options = {}) {
+  void to(std::uint16_t port, forwarder_options options = {}) { to(port, options, time); }
+  void to(std::uint16_t port, const forwarder_options& options, const clock& by) {
     remote_host there;
     there.name = "main~catalog";
     there.address = "127.0.0.1:" + std::to_string(port);
     there.inner_key = "the-key";
-    auto made = forwarder::make(there, options, time);
+    auto made = forwarder::make(there, options, by);
     ASSERT_TRUE(made.ok()) << made.failure().text;
     way = std::move(*made);
   }
@@ -113,15 +114,30 @@ TEST_F(ForwarderTest, WhoMaySendARequestAgainIsSaid) {
   EXPECT_TRUE(forwarder::repeatable(keyed));
 }
 
+// Stands still, and counts how often it is looked at: between two attempts, at least once.
+class asked_clock final : public clock {
+ public:
+  std::int64_t wall_us() const noexcept override { return now; }
+  std::int64_t steady_us() const noexcept override {
+    ++asked;
+    return now;
+  }
+  static constexpr std::int64_t now = 1'000'000'000;
+  mutable std::atomic<int> asked{0};
+};
+
 TEST_F(ForwarderTest, ARequestWaitsForAProcessThatIsAway) {
   bound_port port;
-  to(port.port());
+  const asked_clock by;
+  to(port.port(), {}, by);
   std::atomic<bool> answered = false;
   remote_outcome answer;
   std::thread asking([&] {
     answer = way->forward(request("GET", "/x"));
     answered = true;
   });
+  // Far more looks than one attempt has.
+  while (by.asked < 200 && !answered) std::this_thread::yield();
   EXPECT_FALSE(answered);
   raw_server there(
       [](raw_server::connection& on) {

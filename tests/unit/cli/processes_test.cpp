@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace gantry::cli {
 namespace {
@@ -60,6 +63,16 @@ TEST_F(ProcessesTest, AHostIsFollowedByItsIsolatedPlugins) {
   EXPECT_EQ(inner((*members)[2]), names{}) << "a host of one process is as without";
 }
 
+// Its file may be another one by now, or none: who is started again understands the parent all the same.
+TEST_F(ProcessesTest, AllRunTheProgramThatThisOneIs) {
+  const auto members = plan.members();
+  ASSERT_TRUE(members.ok());
+  for (const auto& m : *members) {
+    EXPECT_EQ(m.program, "/proc/self/exe");
+    EXPECT_EQ(m.arguments[0], std::filesystem::read_symlink("/proc/self/exe")) << "as people see it";
+  }
+}
+
 TEST_F(ProcessesTest, WhatIsQuarantinedGetsAProcessAndTheOthersKeepTheirAddresses) {
   const auto before = plan.members();
   const auto after = plan.members({{"left", {"order"}}, {"right", {"order"}}});
@@ -69,6 +82,92 @@ TEST_F(ProcessesTest, WhatIsQuarantinedGetsAProcessAndTheOthersKeepTheirAddresse
     const auto all = inner((*after)[0]);
     EXPECT_NE(std::find(all.begin(), all.end(), address), all.end()) << address;
   }
+}
+
+// The kernel's folder of a group, with nothing of the kernel in it.
+class LimitsTest : public ProcessesTest {
+ protected:
+  LimitsTest() {
+    for (const char* group : {".", "gantry", "left~payment"}) {
+      std::filesystem::create_directories(own / group);
+      for (const char* name : {"cgroup.procs", "cgroup.subtree_control", "memory.max", "cpu.max"})
+        std::ofstream(own / group / name).flush();
+    }
+    offer("cpu memory");
+  }
+  ~LimitsTest() override { std::filesystem::remove_all(own); }
+
+  static std::filesystem::path new_folder() {
+    std::string name = ::testing::TempDir() + "processes-limits-XXXXXX";
+    return mkdtemp(name.data());
+  }
+  void offer(const char* controllers) const { std::ofstream(own / "cgroup.controllers") << controllers << "\n"; }
+  std::string content(const char* file) const {
+    std::ifstream in(own / file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static std::string behind(const supervisor::member& of, const std::string& option) {
+    const auto at = std::find(of.arguments.begin(), of.arguments.end(), option);
+    return at == of.arguments.end() ? "" : *(at + 1);
+  }
+
+  const std::filesystem::path own = new_folder();
+  const topology::topology limited = topology::parse_topology(
+                                         "version: 1\nname: shop\nbus: { driver: local }\nhosts:\n"
+                                         "  left: { http: 127.0.0.1:8081 }\nplugins:\n"
+                                         "  payment: { hosts: [left], limits: { memory: 64MiB } }\n",
+                                         "shop.yaml", topology::process_env)
+                                         .model;
+  process_plan with_limits{run_arguments{}, limited, {"left"}, own};
+};
+
+TEST_F(LimitsTest, GroupsAreTakenBeforeAnythingIsStartedAlsoForWhatMayBeQuarantinedLater) {
+  ASSERT_TRUE(with_limits.members().ok());
+  EXPECT_EQ(content("gantry/cgroup.procs"), "0");
+  EXPECT_EQ(content("cgroup.subtree_control"), "+memory +cpu");
+  const auto later = with_limits.members({{"left", {"payment"}}});
+  ASSERT_TRUE(later.ok());
+  EXPECT_EQ(behind(later->at(1), "--control-group"), (own / "left~payment").string());
+}
+
+TEST_F(LimitsTest, AProcessIsToldWhyItHasNoGroup) {
+  offer("pids");
+  const auto members = with_limits.members({{"left", {"payment"}}});
+  ASSERT_TRUE(members.ok());
+  EXPECT_EQ(behind(members->at(1), "--control-group"), "");
+  EXPECT_NE(behind(members->at(1), "--no-control-group").find("has no controller memory"), std::string::npos);
+}
+
+// A host that starts later than the others binds its own port then.
+TEST_F(ProcessesTest, TheHostsOwnPortsAreNoInnerAddresses) {
+  auto with_admin = model;
+  EXPECT_EQ(ports_of(model), (std::set<std::uint16_t>{8081, 8082}));
+  with_admin.hosts.at("left").admin.address =
+      topology::parse_topology(
+          "version: 1\nname: shop\nbus: { driver: local }\nhosts:\n  left: { http: 127.0.0.1:8081, admin: { address: "
+          "127.0.0.1:9081 } }\nplugins: {}\n",
+          "shop.yaml", topology::process_env)
+          .model.hosts.at("left")
+          .admin.address;
+  EXPECT_EQ(ports_of(with_admin), (std::set<std::uint16_t>{8081, 8082, 9081}));
+}
+
+TEST(AskedEndTest, AProcessThatHasNotDrainedBeginsAnewAllTheSame) {
+  asked_end asked;
+  EXPECT_EQ(asked.code(true), 0);
+  EXPECT_EQ(asked.code(false), 1);
+  asked.anew();
+  EXPECT_EQ(asked.code(true), supervisor::start_anew);
+  EXPECT_EQ(asked.code(false), supervisor::start_anew);
+}
+
+TEST(AskedEndTest, WhoeverHasLessTimeThanItsOwnDrainsWithinThat) {
+  using std::chrono::milliseconds;
+  asked_end asked;
+  EXPECT_EQ(asked.time_to_drain(milliseconds(30'000)), milliseconds(30'000));
+  asked.within(milliseconds(8'000));
+  EXPECT_EQ(asked.time_to_drain(milliseconds(30'000)), milliseconds(8'000));
+  EXPECT_EQ(asked.time_to_drain(milliseconds(5)), milliseconds(5));
 }
 
 TEST_F(ProcessesTest, WhatIsNoAddressIsRefused) {

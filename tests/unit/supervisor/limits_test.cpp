@@ -89,13 +89,25 @@ TEST_F(ControlGroupsTest, AGroupThatIsNotOursIsLeftAsItWas) {
 }
 
 TEST(MemoryBoundTest, WhatIsUsedIsSeenAndWhatIsMappedAloneIsNot) {
-  const auto before = resident_bytes();
+  const own_memory memory;
+  const auto before = memory.private_resident_bytes();
   ASSERT_GT(before, 0U);
   constexpr std::size_t much = 64U << 20U;
   std::unique_ptr<char, void (*)(void*)> unused(static_cast<char*>(malloc(much)), free);
-  EXPECT_LT(resident_bytes(), before + much / 2);
+  EXPECT_LT(memory.private_resident_bytes(), before + much / 2);
   std::memset(unused.get(), 1, much);
-  EXPECT_GT(resident_bytes(), before + much / 2);
+  EXPECT_GT(memory.private_resident_bytes(), before + much / 2);
+}
+
+TEST(MemoryBoundTest, ItIsNotBlindWithoutDescriptors) {
+  const own_memory memory;
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const auto found = memory.private_resident_bytes();
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_GT(found, 0U);
 }
 
 TEST(MemoryBoundTest, ItTellsOnceWhenThereIsTooMuch) {
@@ -118,12 +130,28 @@ TEST(MemoryBoundTest, ItTellsOnceWhenThereIsTooMuch) {
   setrlimit(RLIMIT_DATA, &before);
 }
 
+// What it tells first is more than the bound: so it has looked at less before, or not at all.
 TEST(MemoryBoundTest, BelowTheBoundNothingIsTold) {
   rlimit before{};
   getrlimit(RLIMIT_DATA, &before);
+  std::mutex mutex;
+  std::condition_variable told;
+  std::vector<std::uint64_t> found;
+  constexpr std::size_t much = 64U << 20U;
+  const auto bytes = own_memory().private_resident_bytes() + much / 2;
+  std::unique_ptr<char, void (*)(void*)> more(nullptr, free);
   {
-    const memory_bound bound(std::uint64_t{1} << 40U, [](std::uint64_t) { FAIL(); });
+    const memory_bound bound(bytes, [&](std::uint64_t now) {
+      const std::lock_guard lock(mutex);
+      found.push_back(now);
+      told.notify_all();
+    });
+    more.reset(static_cast<char*>(malloc(much)));
+    std::memset(more.get(), 1, much);
+    std::unique_lock lock(mutex);
+    told.wait(lock, [&] { return !found.empty(); });
   }
+  EXPECT_GT(found.front(), bytes);
   setrlimit(RLIMIT_DATA, &before);
 }
 

@@ -97,12 +97,32 @@ TEST(post_mortem, who_is_killed_from_outside_was_busy_for_long) {
   EXPECT_EQ(names(f), "hoarder ");
 }
 
+TEST(post_mortem, beyond_its_memory_who_was_inside_for_a_moment_is_at_fault) {
+  auto suspect = inside("hoarder", 1);
+  suspect.suspected = true;
+  auto box = noted(box_with({suspect}), blackbox::end_cause::memory, 0);
+  box.end->text = "it has more memory than limits.memory";
+  const auto f = examine(box, pid, {.signal = SIGKILL}, died_us);
+  EXPECT_EQ(names(f), "hoarder ");
+  EXPECT_EQ(f.how, "it has more memory than limits.memory");
+}
+
 TEST(post_mortem, suspects_that_the_process_named_itself_come_first) {
   auto suspect = inside("order", 1, 0);
   suspect.suspected = true;
   EXPECT_EQ(names(examine(noted(box_with({suspect, inside("payment", 2)}), blackbox::end_cause::descriptors, 0), pid,
                           {.signal = SIGABRT}, died_us)),
             "order ");
+}
+
+TEST(post_mortem, the_newest_fifty_findings_stay) {
+  const auto state = std::filesystem::path(::testing::TempDir()) / ("findings." + std::to_string(pid));
+  for (int i = 0; i < 53; ++i) ASSERT_TRUE(keep_finding(state, "main", pid, {}, 1'800'000'000'000'000 + i));
+  ASSERT_TRUE(keep_finding(state, "main~order", pid, {}, 1'800'000'000'000'000));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(state / "blackbox"), {}), 51);
+  EXPECT_FALSE(std::filesystem::exists(state / "blackbox" / "main-1800000000000002.json"));
+  EXPECT_TRUE(std::filesystem::exists(state / "blackbox" / "main-1800000000000003.json"));
+  std::filesystem::remove_all(state);
 }
 
 }  // namespace

@@ -57,6 +57,21 @@ TEST_F(QuarantineTest, DeathsOnOneEventAreCounted) {
   EXPECT_EQ(q.count(at(17, "another bus's")), 1U) << "the same place on another bus is another event";
 }
 
+TEST_F(QuarantineTest, OfAPluginThatWasNotConfinedTheEventsAreForgottenToo) {
+  quarantine q;
+  q.count(at(17, "id-17"));
+  EXPECT_TRUE(q.release("order")) << "that has to be written";
+  EXPECT_TRUE(q.events.empty());
+  EXPECT_FALSE(q.release("order"));
+}
+
+TEST_F(QuarantineTest, TheOldestEventsAreForgotten) {
+  quarantine q;
+  for (std::uint64_t i = 0; i <= quarantine::most_events; ++i) q.count(at(i, std::to_string(i)));
+  EXPECT_EQ(q.events.size(), quarantine::most_events);
+  EXPECT_EQ(q.events.front().offset, 1U);
+}
+
 TEST_F(QuarantineTest, ReleaseForgetsThePluginAndItsEvents) {
   quarantine q;
   q.confine({"order", 1, "", 0});
@@ -79,6 +94,18 @@ TEST_F(QuarantineTest, AFileThatIsNoneOfOursIsSaidAndReplaced) {
     return true;
   }));
   EXPECT_TRUE(read_quarantine(path));
+}
+
+// As when the process has no descriptor left: that does not set anybody free.
+TEST_F(QuarantineTest, AFileThatCanNotBeReadNowIsNoEmptyOneAndStays) {
+  std::filesystem::create_directories(path.parent_path());
+  std::filesystem::create_symlink(path.filename(), path);  // to itself
+  EXPECT_EQ(read_quarantine(path).failure().code, errc::io);
+  EXPECT_FALSE(change_quarantine(path, [](quarantine& q) {
+    q.confine({"order", 1, "", 0});
+    return true;
+  }));
+  EXPECT_TRUE(std::filesystem::is_symlink(path));
 }
 
 TEST_F(QuarantineTest, ChangesOfSeveralDoNotGetLost) {

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <vector>
 
 namespace gantry::supervisor {
 namespace {
@@ -68,6 +69,23 @@ TEST(ReservedPortTest, NobodyElseGetsIt) {
   auto other = reserved_port::take();
   ASSERT_TRUE(other.ok());
   EXPECT_NE(other->number(), port->number());
+}
+
+TEST(ReservedPortTest, WhatSomebodyElseIsToHaveIsNotTaken) {
+  std::vector<std::uint16_t> offered;
+  auto port = reserved_port::take([&](std::uint16_t number) {
+    offered.push_back(number);
+    return offered.size() == 3;
+  });
+  ASSERT_TRUE(port.ok());
+  ASSERT_EQ(offered.size(), 3U);
+  EXPECT_EQ(port->number(), offered[2]);
+  EXPECT_NE(offered[0], offered[1]) << "the same is not offered again";
+  for (const auto refused : {offered[0], offered[1]}) {
+    const int other = listening_at(refused, false);
+    EXPECT_GE(other, 0) << "it is free for whom it is meant";
+    close(other);
+  }
 }
 
 TEST(ReservedPortTest, ItIsFreeOnceItIsLetGo) {

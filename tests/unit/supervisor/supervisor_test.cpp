@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace gantry::supervisor {
 namespace {
@@ -23,8 +24,12 @@ class SupervisorTest : public ::testing::Test {
   }
 
   void add(const std::string& name, const std::string& script, restart_limits limits = {}) {
-    limits.first_pause_us = 1'000;
-    all.members.push_back({name, {"/bin/sh", "-c", script}, limits, false, false});
+    limits.first_pause_us = limits.second_pause_us = 1'000;
+    member m;
+    m.name = name;
+    m.arguments = {"/bin/sh", "-c", script};
+    m.limits = limits;
+    all.members.push_back(std::move(m));
   }
 
   // Sends us the signal once this line has come so often.
@@ -133,6 +138,55 @@ TEST_F(SupervisorTest, WhoWasNotAskedByTheMemberThatShouldHaveIsAskedWhenThatHas
   EXPECT_LT(said.find("main-ends"), said.find("part-ends"));
 }
 
+// It is asked by its member, which the supervisor sees nothing of.
+TEST_F(SupervisorTest, WhoDiesWhileAllEndIsNotStartedAgain) {
+  const auto mark = ::testing::TempDir() + "supervisor_test_dies_late." + std::to_string(getpid());
+  add("main", "trap 'kill -TERM $(cat " + mark + "); while [ -e " + mark +
+                  " ]; do sleep 0.02; done; sleep 0.2; exit 0' TERM; echo ready; while :; do sleep 0.02; done");
+  add("main~part", "trap 'rm " + mark + "; exit 3' TERM; echo $$ >" + mark +
+                       "; echo part-lives; echo ready; while :; do sleep 0.02; done");
+  all.members[1].ended_by = "main";
+  when_said("ready", 2, SIGTERM);
+  EXPECT_FALSE(run(all)) << "it did not drain";
+  EXPECT_EQ(count("part-lives"), 1U);
+}
+
+// A host whose start fails ends its isolated plugins in order, and then itself.
+TEST_F(SupervisorTest, WhoWasEndedByItsMemberIsThereAgainInThatOnesNextLife) {
+  const auto mark = ::testing::TempDir() + "supervisor_test_next_life." + std::to_string(getpid());
+  add("main", "if [ ! -e " + mark + ".2 ]; then until [ -s " + mark + " ]; do sleep 0.02; done; touch " + mark +
+                  ".2; kill -TERM $(cat " + mark + "); while [ -e " + mark + " ]; do sleep 0.02; done; exit 1; fi; " +
+                  lives_until_term("main-ends"));
+  add("main~part",
+      "trap 'rm " + mark + "; exit 0' TERM; echo $$ >" + mark + "; echo part-lives; while :; do sleep 0.02; done");
+  all.members[1].ended_by = "main";
+  when_said("part-lives", 2, SIGTERM);
+  EXPECT_TRUE(run(all));
+  EXPECT_EQ(count("part-lives"), 2U);
+  unlink((mark + ".2").c_str());
+}
+
+// It is asked, once the host itself begins anew without it; what it does not let go of, that life would have to open.
+TEST_F(SupervisorTest, WhoIsNotToBeThereInAnotherLifeAndDoesNotEndIsKilledBeforeThatBegins) {
+  const auto mark = ::testing::TempDir() + "supervisor_test_hangs." + std::to_string(getpid());
+  add("main", "if [ ! -e " + mark + ".2 ]; then until [ -s " + mark + " ]; do sleep 0.02; done; touch " + mark +
+                  ".2; exit 75; fi; grep -s State /proc/$(cat " + mark + ")/status; " + lives_until_term("main-ends"));
+  add("main~part", "trap '' TERM; echo $$ >" + mark + "; while :; do sleep 0.02; done");
+  all.members[1].ended_by = "main";
+  all.patience = std::chrono::milliseconds(2000);
+  all.after = [&](const member& which, pid_t, const exit_report& how) {
+    aftermath out;
+    if (which.name == "main" && how.code == start_anew) out.members = {all.members[0]};
+    return out;
+  };
+  when_said("ready", 1, SIGTERM);
+  EXPECT_FALSE(run(all)) << "one was killed";
+  EXPECT_EQ(count("State"), 0U) << said;
+  EXPECT_EQ(count("main-ends"), 1U);
+  unlink(mark.c_str());
+  unlink((mark + ".2").c_str());
+}
+
 // A program that waits for its signals has not said so yet when the first one comes.
 TEST_F(SupervisorTest, ASignalThatComesBeforeAMemberWaitsForItIsKept) {
   add("slow", "echo loads; until grep -q '^ShdPnd:.*[1-9a-f]' /proc/$$/status; do :; done; echo kept");
@@ -154,6 +208,33 @@ TEST_F(SupervisorTest, AMemberThatDoesNotEndIsKilled) {
   all.patience = std::chrono::milliseconds(50);
   when_said("ready", 1, SIGTERM);
   EXPECT_FALSE(run(all));
+}
+
+TEST_F(SupervisorTest, AProgramMayBeRunByAnotherPathThanItsName) {
+  add("one", "echo $0");
+  all.members[0].program = "/bin/sh";
+  all.members[0].arguments = {"its-name", "-c", "cat /proc/$$/cmdline | tr '\\0' ' '; echo"};
+  EXPECT_TRUE(run(all));
+  EXPECT_EQ(count("its-name -c"), 1U) << said;
+}
+
+// A pager that is left alone, a terminal that is held.
+TEST_F(SupervisorTest, AReaderWhoStopsKeepsNobodyFromEnding) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  outlet lines(ends[1], [](std::uint64_t) {});
+  all.room = &lines;
+  add("one", "head -c 300000 /dev/zero | tr '\\0' '\\n'; " + lives_until_term("drained"));
+  all.out = [&](std::string_view text) {
+    said.append(text);
+    lines.put(text);
+    if (count("ready") == 1 && std::exchange(ask_at, std::size_t{1}) == 0) kill(getpid(), SIGTERM);
+  };
+  EXPECT_TRUE(run(all));
+  EXPECT_EQ(count("drained"), 1U);
+  EXPECT_GE(lines.descriptor(), 0) << "most of it was never read";
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(SupervisorTest, AProgramThatIsNotThereIsGivenUp) {
