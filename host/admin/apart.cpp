@@ -1,11 +1,14 @@
 #include "admin/apart.hpp"
 
 #include <algorithm>
+#include <system_error>
+#include <thread>
+
+#include "base/json_members.hpp"
+#include "observability/log.hpp"
 
 namespace gantry::admin {
 namespace {
-
-constexpr auto patience = std::chrono::milliseconds(5000);
 
 struct family {
   std::string_view name;
@@ -51,16 +54,37 @@ std::string lines_with(std::string_view samples, const std::string& label) {
 
 }  // namespace
 
-result<std::vector<std::string>> replies_of(apart& all, std::string_view target) {
-  std::vector<std::string> out;
-  for (const auto& plugin : all.plugins()) {
-    auto reply = all.ask(plugin, "GET", target, patience);
-    if (!reply) return error{errc::unavailable, plugin + ": " + reply.failure().text};
-    if (reply->status != 200)
-      return error{errc::unavailable, plugin + ": its process answered " + std::to_string(reply->status)};
-    out.push_back(std::move(reply->body));
+std::string apart_answer::why() const {
+  if (!reply) return "its process does not answer: " + reply.failure().text;
+  return "its process answers " + std::to_string(reply->status);
+}
+
+std::vector<apart_answer> ask_all(apart& all, std::string_view target, std::chrono::milliseconds at_most) {
+  std::vector<apart_answer> out;
+  for (auto& plugin : all.plugins()) out.push_back({std::move(plugin), error{errc::unavailable, "it was not asked"}});
+  std::vector<std::thread> asking;
+  for (auto& one : out) {
+    const auto ask = [&all, &one, target, at_most] { one.reply = all.ask(one.plugin, "GET", target, at_most); };
+    try {
+      asking.emplace_back(ask);
+    } catch (const std::system_error&) {
+      ask();  // no thread is to be had
+    }
   }
+  for (auto& thread : asking) thread.join();
   return out;
+}
+
+void append_unanswered(std::string& out, const std::vector<unanswered_plugin>& all) {
+  append_member_name(out, "unanswered");
+  out += '[';
+  for (const auto& one : all) {
+    out += out.ends_with('[') ? "{" : ",{";
+    append_member(out, "plugin", one.plugin);
+    append_member(out, "why", one.why);
+    out += '}';
+  }
+  out += ']';
 }
 
 std::string merged_exposition(std::string_view own, std::string_view plugin, std::string_view other) {
@@ -78,6 +102,25 @@ std::string merged_exposition(std::string_view own, std::string_view plugin, std
   for (const auto& one : theirs)
     if (const auto lines = lines_with(one.samples, label); !lines.empty()) out.append(one.head).append(lines);
   return out;
+}
+
+void apart_series::complete(std::string& text, std::chrono::milliseconds at_most) {
+  std::string own =
+      "# HELP gantry_scrape_incomplete 1: the plugin's process did not answer, and its series are missing here.\n"
+      "# TYPE gantry_scrape_incomplete gauge\n";
+  for (const auto& one : ask_all(all_, "/metrics", at_most)) {
+    const auto& plugin = one.plugin;
+    const bool told = one.good();
+    own.append("gantry_scrape_incomplete{plugin=\"").append(plugin).append(told ? "\"} 0\n" : "\"} 1\n");
+    if (told) {
+      text = merged_exposition(text, plugin, one.reply->body);
+      silent_.erase(plugin);
+    } else if (silent_.insert(plugin).second) {
+      observability::log_warn("The series of a plugin are missing in /metrics.",
+                              {{"plugin", plugin}, {"reason", one.why()}});
+    }
+  }
+  text += own;
 }
 
 }  // namespace gantry::admin

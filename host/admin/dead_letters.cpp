@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <optional>
+#include <vector>
 
 #include "admin/dead_letter_writes.hpp"
 #include "admin/event_json.hpp"
@@ -19,6 +22,7 @@ using runtime::text_at;
 using runtime::value;
 
 constexpr std::int64_t listed_at_most = 1000;
+constexpr std::chrono::milliseconds patience{5000};
 
 bool is_number(std::string_view id) noexcept {
   return !id.empty() && id.size() <= 18 &&
@@ -133,12 +137,12 @@ class snapshot {
   std::string fault_;
 };
 
-// The items of another process's list; true when it was cut.
-bool append_items(std::string& out, std::string_view list) {
+// The items of another process's list; whether it was cut. Nothing: it is no list.
+std::optional<bool> append_items(std::string& out, std::string_view list) {
   constexpr std::string_view head = "{\"items\":[", tail = "],\"truncated\":";
   const auto end = list.rfind(tail);
-  if (!list.starts_with(head) || end == std::string_view::npos || end <= head.size()) return false;
-  if (out.back() != '[') out += ',';
+  if (!list.starts_with(head) || end == std::string_view::npos || end < head.size()) return std::nullopt;
+  if (out.back() != '[' && end != head.size()) out += ',';
   out += list.substr(head.size(), end - head.size());
   return list.substr(end + tail.size()).starts_with("true");
 }
@@ -155,9 +159,10 @@ http::reply dead_letters(const lifecycle::plugin_set& set, const question& what,
   if (!asked.empty() && !set.find(std::string(asked))) return no_plugin(std::string(asked));
   std::string out = "{\"items\":[";
   bool truncated = false;
+  std::vector<unanswered_plugin> unanswered;
   for (const auto& row : set.rows()) {
     const auto running = set.find(row.id);
-    if (!running || (!asked.empty() && asked != row.id)) continue;
+    if (!running || !running->database || (!asked.empty() && asked != row.id)) continue;
     snapshot store(*running);
     const gantry_value most[] = {value(limit + 1)};
     std::int64_t seen = 0;
@@ -173,15 +178,24 @@ http::reply dead_letters(const lifecycle::plugin_set& set, const question& what,
       };
     };
     if (!store.each(std::string(event_columns) + " ORDER BY id LIMIT $1", most, list(append_parked)) ||
-        !store.each(std::string(job_columns) + " ORDER BY id LIMIT $1", most, list(append_job)))
-      return http::problem(503, row.id + ": " + store.fault());
+        !store.each(std::string(job_columns) + " ORDER BY id LIMIT $1", most, list(append_job))) {
+      if (!asked.empty()) return http::problem(503, row.id + ": " + store.fault());
+      unanswered.push_back({row.id, store.fault()});
+    }
   }
   if (others != nullptr && asked.empty()) {
-    const auto replies = replies_of(*others, "/admin/dlq?limit=" + std::to_string(limit));
-    if (!replies) return http::problem(503, replies.failure().text);
-    for (const auto& reply : *replies) truncated = append_items(out, reply) || truncated;
+    for (const auto& one : ask_all(*others, "/admin/dlq?limit=" + std::to_string(limit), patience)) {
+      const auto cut = one.good() ? append_items(out, one.reply->body) : std::nullopt;
+      if (!cut) unanswered.push_back({one.plugin, one.good() ? "its process answers what is no list" : one.why()});
+      // Its own store: it has no other plugin.
+      if (cut && one.reply->body.ends_with("}]}"))
+        unanswered.push_back({one.plugin, "its process can't read its store"});
+      truncated = cut.value_or(false) || truncated;
+    }
   }
-  out += truncated ? "],\"truncated\":true}" : "],\"truncated\":false}";
+  out += truncated ? "],\"truncated\":true" : "],\"truncated\":false";
+  if (!unanswered.empty()) append_unanswered(out, unanswered);
+  out += '}';
   return json_reply(std::move(out));
 }
 
@@ -220,7 +234,7 @@ void replay_dead_letter(const lifecycle::plugin_set& set, const question& what, 
   }
   const auto& id = what.names[1];
   answering_write::enqueue(running, is_number(id) ? replay_parked(*running, number(id, 0), std::move(out))
-                                                           : replay_job(*running, id, std::move(out)));
+                                                  : replay_job(*running, id, std::move(out)));
 }
 
 void discard_dead_letter(const lifecycle::plugin_set& set, const question& what, http::responder&& out) {
@@ -231,7 +245,7 @@ void discard_dead_letter(const lifecycle::plugin_set& set, const question& what,
   }
   const auto& id = what.names[1];
   answering_write::enqueue(running, is_number(id) ? discard_parked(*running, number(id, 0), std::move(out))
-                                                           : discard_job(*running, id, std::move(out)));
+                                                  : discard_job(*running, id, std::move(out)));
 }
 
 }  // namespace gantry::admin

@@ -9,12 +9,6 @@
 namespace gantry::admin {
 namespace {
 
-void append_name(std::string& out, std::string_view name) {
-  if (!out.empty() && out.back() != '{') out += ',';
-  append_json_string(out, name);
-  out += ':';
-}
-
 void append_extra(std::string& out, std::string_view extra) {
   while (!extra.empty()) {
     const auto one = extra.substr(0, extra.find('\x1e'));
@@ -34,7 +28,7 @@ void append_headers(std::string& out, const bus::record& r) {
   append_member(out, "ce_type", r.type);
   unless_empty("ce_source", r.source);
   unless_empty("ce_subject", r.key);
-  append_name(out, "ce_time");
+  append_member_name(out, "ce_time");
   append_time(out, r.time_us);
   if (r.sequence != 0) {
     auto digits = std::to_string(r.sequence);
@@ -50,16 +44,6 @@ void append_headers(std::string& out, const bus::record& r) {
 }
 
 }  // namespace
-
-void append_member(std::string& out, std::string_view name, std::string_view text) {
-  append_name(out, name);
-  append_json_string(out, text);
-}
-
-void append_member(std::string& out, std::string_view name, std::uint64_t number) {
-  append_name(out, name);
-  out += std::to_string(number);
-}
 
 void append_time(std::string& out, std::int64_t wall_us) {
   out += '"';

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_members.hpp"
 #include "bus/record.hpp"
 #include "http/endpoint.hpp"
 
@@ -17,10 +18,6 @@ void append_event(std::string& out, std::string_view topic, std::uint32_t partit
 
 // The value itself where `text` is JSON in UTF-8, else a JSON string.
 void append_json_or_text(std::string& out, std::string_view text);
-
-// `"name":"text"`, and a comma before it unless it is the first of its object.
-void append_member(std::string& out, std::string_view name, std::string_view text);
-void append_member(std::string& out, std::string_view name, std::uint64_t number);
 
 // The quoted form of a time; before 1970 counts as 1970.
 void append_time(std::string& out, std::int64_t wall_us);

@@ -178,9 +178,9 @@ topic_lags lags(const lifecycle::plugin_set& set, const topology::topology& mode
     if (running && running->writer) add_lags(out, row.id, topology::group_of(model, row.id), running->writer->lags());
   }
   if (others == nullptr) return out;
-  for (const auto& plugin : others->plugins())
-    if (const auto reply = others->ask(plugin, "GET", "/admin/lags", patience); reply && reply->status == 200)
-      add_lags(out, plugin, topology::group_of(model, plugin), read_lags(reply->body));
+  for (const auto& one : ask_all(*others, "/admin/lags", patience))
+    if (one.good())
+      add_lags(out, one.plugin, topology::group_of(model, one.plugin), read_lags(one.reply->body));
   return out;
 }
 

@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,7 @@ class operations::service {
         bus_(bus),
         checks_(checks),
         others_(others),
+        apart_series_(others == nullptr ? std::nullopt : std::optional<apart_series>(std::in_place, *others)),
         isolated_(!topology::split_process(host).plugin.empty()),
         home_(topology::split_process(host).host),
         restart_(changed_by.restart),
@@ -80,8 +83,12 @@ class operations::service {
             [this](std::string& text) { complete(text); }),
         swaps_(plugins, *model.state, topology::split_process(host).host),
         changes_(plugins, std::move(changed_by)),
-        worker_(waiting_at_most, stopping_),
-        apart_worker_(waiting_at_most, stopping_) {}
+        worker_(waiting_at_most, stopping_) {
+    if (others == nullptr) return;
+    lists_.emplace(waiting_at_most, stopping_);
+    for (const auto& plugin : others->plugins())
+      apart_workers_.emplace(plugin, std::make_unique<worker>(waiting_at_most, stopping_));
+  }
 
   void end_swaps() {
     swaps_.end();
@@ -111,6 +118,7 @@ class operations::service {
     std::string_view method;
     std::string_view pattern;  // with `of_plugin` the first star is a plugin
     bool of_plugin;
+    bool of_all;  // it waits for the processes of all plugins that run apart
     void (*run)(service&, const question&, http::responder&&);
   };
 
@@ -167,17 +175,18 @@ class operations::service {
   }
 
   void submit(const route& to, const std::shared_ptr<waiting>& asked) {
-    if (worker_.submit([this, run = to.run, asked] {
+    auto& by = to.of_all && lists_ ? *lists_ : worker_;
+    if (by.submit([this, run = to.run, asked] {
           if (asked->out.wanted()) run(*this, asked->what, std::move(asked->out));
         }))
       return;
     refuse_busy(*asked);
   }
 
-  // On a thread of its own: what waits for another process keeps nothing else waiting.
+  // On the plugin's own thread: what waits for one process keeps nothing else waiting.
   void submit_apart(const std::string& plugin, const http::request& in, const std::shared_ptr<waiting>& asked) {
     const auto target = in.query.empty() ? in.target : in.target + "?" + in.query;
-    if (apart_worker_.submit([this, plugin, method = in.method, target, asked] {
+    if (apart_workers_.at(plugin)->submit([this, plugin, method = in.method, target, asked] {
           if (!asked->out.wanted()) return;
           auto reply = others_->ask(plugin, method, target, apart_at_most);
           asked->out.send(reply ? std::move(*reply) : http::problem(503, plugin + ": " + reply.failure().text));
@@ -186,12 +195,9 @@ class operations::service {
     refuse_busy(*asked);
   }
 
-  // The series of plugins that run apart. One that does not answer has none now.
+  // The series of plugins that run apart.
   void complete(std::string& text) {
-    if (others_ == nullptr) return;
-    for (const auto& plugin : others_->plugins())
-      if (const auto theirs = others_->ask(plugin, "GET", "/metrics", lag_at_most * 2); theirs && theirs->status == 200)
-        text = merged_exposition(text, plugin, theirs->body);
+    if (apart_series_) apart_series_->complete(text, lag_at_most * 2);
   }
 
   static void refuse_busy(waiting& asked) {
@@ -205,6 +211,7 @@ class operations::service {
   bus::bus& bus_;
   observability::health& checks_;
   apart* const others_;  // null: all plugins of this host run here
+  std::optional<apart_series> apart_series_;
   const bool isolated_;  // this process runs one plugin, apart from its host
   const std::string home_;
   const std::function<void()> restart_;
@@ -215,45 +222,52 @@ class operations::service {
   swaps swaps_;
   changes changes_;
   worker worker_;  // these last: they use what stands above
-  worker apart_worker_;
+  std::optional<worker> lists_;
+  std::map<std::string, std::unique_ptr<worker>> apart_workers_;  // by plugin
 };
 
 const std::array<operations::service::route, 19> operations::service::routes = {{
-    {"GET", "plugins", false,
+    {"GET", "plugins", false, true,
      [](service& s, const question&, http::responder&& out) {
        out.send(plugins(s.plugins_, s.isolated_, s.others_, &s.model_, s.home_));
      }},
-    {"GET", "topics", false,
+    {"GET", "topics", false, true,
      [](service& s, const question&, http::responder&& out) {
        out.send(topics(s.log_, s.plugins_, s.model_, s.others_));
      }},
-    {"GET", "lags", false, [](service& s, const question&, http::responder&& out) { out.send(lags(s.plugins_)); }},
-    {"GET", "events", false, [](service& s, const question& q, http::responder&& out) { out.send(events(s.log_, q)); }},
-    {"GET", "trace/*", false, [](service& s, const question& q, http::responder&& out) { out.send(trace(s.log_, q)); }},
-    {"GET", "sagas/*", false,
+    {"GET", "lags", false, false,
+     [](service& s, const question&, http::responder&& out) { out.send(lags(s.plugins_)); }},
+    {"GET", "events", false, false,
+     [](service& s, const question& q, http::responder&& out) { out.send(events(s.log_, q)); }},
+    {"GET", "trace/*", false, false,
+     [](service& s, const question& q, http::responder&& out) { out.send(trace(s.log_, q)); }},
+    {"GET", "sagas/*", false, true,
      [](service& s, const question& q, http::responder&& out) { out.send(saga(s.plugins_, q, s.others_)); }},
-    {"GET", "dlq", false,
+    {"GET", "dlq", false, true,
      [](service& s, const question& q, http::responder&& out) { out.send(dead_letters(s.plugins_, q, s.others_)); }},
-    {"GET", "dlq/*/*", true,
+    {"GET", "dlq/*/*", true, false,
      [](service& s, const question& q, http::responder&& out) { out.send(dead_letter(s.plugins_, q)); }},
-    {"POST", "dlq/*/*/replay", true,
+    {"POST", "dlq/*/*/replay", true, false,
      [](service& s, const question& q, http::responder&& out) { replay_dead_letter(s.plugins_, q, std::move(out)); }},
-    {"POST", "dlq/*/*/discard", true,
+    {"POST", "dlq/*/*/discard", true, false,
      [](service& s, const question& q, http::responder&& out) { discard_dead_letter(s.plugins_, q, std::move(out)); }},
-    {"GET", "swap/*", true,
+    {"GET", "swap/*", true, false,
      [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.progress(q)); }},
-    {"POST", "swap/*", true, [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.begin(q)); }},
-    {"GET", "quarantine", false,
+    {"POST", "swap/*", true, false,
+     [](service& s, const question& q, http::responder&& out) { out.send(s.swaps_.begin(q)); }},
+    {"GET", "quarantine", false, false,
      [](service& s, const question&, http::responder&& out) { out.send(quarantine(s.model_, s.home_)); }},
-    {"POST", "quarantine/*/release", false,
+    {"POST", "quarantine/*/release", false, false,
      [](service& s, const question& q, http::responder&& out) { out.send(release(s.model_, s.home_, q, s.restart_)); }},
-    {"GET", "topology", false,
+    {"GET", "topology", false, false,
      [](service& s, const question&, http::responder&& out) { out.send(s.changes_.topology()); }},
-    {"POST", "plan", false, [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.plan(q)); }},
-    {"POST", "step/*/*", false,
+    {"POST", "plan", false, false,
+     [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.plan(q)); }},
+    {"POST", "step/*/*", false, false,
      [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.begin(q)); }},
-    {"GET", "step", false, [](service& s, const question&, http::responder&& out) { out.send(s.changes_.progress()); }},
-    {"POST", "replay/*/*", true,
+    {"GET", "step", false, false,
+     [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.progress(q)); }},
+    {"POST", "replay/*/*", true, false,
      [](service& s, const question& q,
         http::responder&& out) { replay_topic(s.plugins_, s.bus_.id(), q, std::move(out)); }},
 }};

@@ -8,7 +8,7 @@
 //   GET  /admin/events?topic=&from=&limit=       events as they were stored, and a cursor to go on with
 //   GET  /admin/trace/{correlation id}           every event of one request's way
 //   GET  /admin/sagas/{key}                      as the plugin that owns it describes it
-//   GET  /admin/dlq?plugin=                      parked events and jobs
+//   GET  /admin/dlq?plugin=                      parked events and jobs; "unanswered": plugins whose list is missing
 //   GET  /admin/dlq/{plugin}/{id}                one, with its body
 //   POST /admin/dlq/{plugin}/{id}/replay         handles the parked events of that one's key again, in order
 //   POST /admin/dlq/{plugin}/{id}/discard        deletes it
@@ -18,8 +18,9 @@
 //   POST /admin/quarantine/{plugin}/release?now= ends that
 //   GET  /admin/topology                         the topology that this host runs
 //   POST /admin/plan?file=                       what another topology, in the body, would mean for it
-//   POST /admin/step/{kind}/{subject}?file=&force=&back=&probation_ms=   one step on the way there
-//   GET  /admin/step                             how far that is, or how the last one ended
+//   POST /admin/step/{kind}/{subject}?file=&run=&applied=&digest=&force=&back=&probation_ms=   one step on the way
+//                                                there; the kind adopt, without a subject (-), ends it
+//   GET  /admin/step?id=                         how far that is, or how the last one ended
 //   POST /admin/replay/{plugin}/{topic}?from=&accept_gap=   clears the projection and reads the topic again
 //
 // Plugins of this host that run in processes of their own are asked there, and answer as if they ran here.

@@ -61,21 +61,18 @@ std::string rows_of(apart& others) {
   constexpr std::string_view head = "{\"plugins\":[", tail = "]}";
   constexpr auto patience = std::chrono::milliseconds(1000);
   std::string out;
-  for (const auto& plugin : others.plugins()) {
+  for (const auto& one : ask_all(others, "/admin/plugins", patience)) {
     if (!out.empty()) out += ',';
-    const auto answer = others.ask(plugin, "GET", "/admin/plugins", patience);
-    const std::string_view body = answer ? std::string_view(answer->body) : std::string_view();
+    const std::string_view body = one.good() ? std::string_view(one.reply->body) : std::string_view();
     if (body.starts_with(head) && body.ends_with(tail) && body.size() > head.size() + tail.size()) {
       out += body.substr(head.size(), body.size() - head.size() - tail.size());
       continue;
     }
     out += '{';
-    append_member(out, "id", plugin);
+    append_member(out, "id", one.plugin);
     append_member(out, "state", "down");
     append_member(out, "isolation", "process");
-    append_member(out, "error",
-                  answer ? "its process answers " + std::to_string(answer->status)
-                         : "its process does not answer: " + answer.failure().text);
+    append_member(out, "error", one.good() ? "its process answers what is no list" : one.why());
     out += '}';
   }
   return out;

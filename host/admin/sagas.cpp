@@ -1,6 +1,7 @@
 #include "admin/sagas.hpp"
 
 #include <optional>
+#include <vector>
 
 #include "admin/event_json.hpp"
 #include "base/uri.hpp"
@@ -17,7 +18,7 @@ void keep(void* sink, gantry_str json) { *static_cast<std::string*>(sink) = runt
 
 // Nothing: the plugin has no saga of this key.
 std::optional<http::reply> describe(const runtime::instance& owner, const std::string& key) {
-  if (owner.state() != runtime::phase::running || owner.declared.sagas.empty()) return std::nullopt;
+  if (owner.state() != runtime::phase::running || owner.declared.sagas.empty() || !owner.database) return std::nullopt;
   auto reader = owner.database->acquire_reader();
   if (!reader) return http::problem(503, reader.failure().text);
   auto& session = **reader;
@@ -54,13 +55,19 @@ http::reply saga(const lifecycle::plugin_set& set, const question& what, apart* 
     if (!running) continue;
     if (auto found = describe(*running, what.names[0])) return std::move(*found);
   }
+  std::vector<unanswered_plugin> unanswered;
   if (others != nullptr) {
-    for (const auto& plugin : others->plugins()) {
-      if (!what.asked("plugin").empty() && what.asked("plugin") != plugin) continue;
-      auto found = others->ask(plugin, "GET", "/admin/sagas/" + percent_encode(what.names[0]), patience);
-      if (!found) return http::problem(503, plugin + ": " + found.failure().text);
-      if (found->status != 404) return std::move(*found);
+    // One that was asked for by its name is asked in its own process.
+    for (auto& one : ask_all(*others, "/admin/sagas/" + percent_encode(what.names[0]), patience)) {
+      if (one.good() || (one.reply && one.reply->status == 500)) return std::move(*one.reply);
+      if (!one.reply || one.reply->status != 404) unanswered.push_back({one.plugin, one.why()});
     }
+  }
+  if (!unanswered.empty()) {
+    // None of those that have answered has it; whether there is one nobody knows.
+    std::string out = "{";
+    append_unanswered(out, unanswered);
+    return json_reply(out + '}');
   }
   return http::problem(404, "no plugin of this host has a saga with the key " + what.names[0]);
 }

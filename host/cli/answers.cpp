@@ -40,6 +40,15 @@ result<json::object> read(std::string_view body, std::string_view list, F&& each
   return std::move(whole.get_object());
 }
 
+// The objects of a list that need not be there.
+template <typename F>
+void for_each_of(const json::object& in, std::string_view list, F&& each) {
+  const auto* items = in.if_contains(list);
+  if (items == nullptr || !items->is_array()) return;
+  for (const auto& item : items->get_array())
+    if (item.is_object()) each(item.get_object());
+}
+
 void indent(std::string& out, const json::value& v, std::size_t depth) {
   const auto line = [&](std::size_t d) { out.append("\n").append(d * 2, ' '); };
   if (v.is_object() && !v.get_object().empty()) {
@@ -134,6 +143,8 @@ result<parked_page> read_parked(std::string_view body) {
   });
   if (!whole) return whole.failure();
   page.truncated = flag(*whole, "truncated");
+  for_each_of(*whole, "unanswered",
+              [&](const json::object& one) { page.unanswered.emplace_back(text(one, "plugin"), text(one, "why")); });
   return page;
 }
 
@@ -148,12 +159,17 @@ result<std::vector<quarantined_plugin>> read_quarantined(std::string_view body) 
 
 std::string merged_parked(const std::vector<std::string>& answers) {
   json::array items;
+  json::array unanswered;
   bool truncated = false;
   for (const auto& one : answers) {
     auto whole = read(one, "items", [&](const json::object& item) { items.emplace_back(item); });
-    truncated = truncated || (whole && flag(*whole, "truncated"));
+    if (!whole) continue;
+    truncated = truncated || flag(*whole, "truncated");
+    for_each_of(*whole, "unanswered", [&](const json::object& plugin) { unanswered.emplace_back(plugin); });
   }
-  return json::serialize(json::object{{"items", std::move(items)}, {"truncated", truncated}});
+  json::object out{{"items", std::move(items)}, {"truncated", truncated}};
+  if (!unanswered.empty()) out["unanswered"] = std::move(unanswered);
+  return json::serialize(out);
 }
 
 result<std::vector<replayed_partition>> read_replay(std::string_view body) {

@@ -47,6 +47,7 @@ struct parked_item {
 struct parked_page {
   std::vector<parked_item> items;
   bool truncated = false;
+  std::vector<std::pair<std::string, std::string>> unanswered;  // plugins whose list is missing, and why
 };
 result<parked_page> read_parked(std::string_view json);
 // The answers of several hosts as one of the same form; what is no such answer is left out.
@@ -63,7 +64,6 @@ struct replayed_partition {
 };
 result<std::vector<replayed_partition>> read_replay(std::string_view json);
 
-// The member of a JSON object that is a number; 0 when there is none.
 // How far a swap is, or how one went.
 struct swap_answer {
   bool running = false;
@@ -79,6 +79,7 @@ struct swap_answer {
 };
 result<swap_answer> read_swap(std::string_view body);
 
+// The member of a JSON object that is a number; 0 when there is none.
 std::uint64_t read_count(std::string_view json, std::string_view member);
 // Likewise a text, or empty; a truth, or false.
 std::string read_text(std::string_view json, std::string_view member);

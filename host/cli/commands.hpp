@@ -17,6 +17,7 @@ struct run_arguments {
   bool supervised = true;          // a parent process that survives starts it again
   std::vector<std::string> inner;  // of a process among those of one host: where each of them is, NAME=HOST:PORT
   std::string control_group;       // of an isolated plugin's process; empty: it bounds itself, if at all
+  std::string no_control_group;    // why there is none
 };
 // Runs a host, or each of several in a process of its own, until SIGTERM or SIGINT; drains.
 int run(const run_arguments& arguments);

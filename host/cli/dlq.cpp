@@ -14,26 +14,28 @@ std::string path_of(const std::string& plugin, const std::string& id) {
   return "/admin/dlq/" + percent_encode(plugin) + "/" + percent_encode(id);
 }
 
+// Whose list is missing is said, whatever is shown of the others.
 int show_parked(const std::string& body, bool json) {
-  if (json) {
-    std::printf("%s\n", body.c_str());
-    return 0;
-  }
+  if (json) std::printf("%s\n", body.c_str());
   const auto page = read_parked(body);
   if (!page) {
-    std::fprintf(stderr, "gantry: %s\n", page.failure().text.c_str());
-    return 1;
+    if (!json) std::fprintf(stderr, "gantry: %s\n", page.failure().text.c_str());
+    return json ? 0 : 1;
   }
+  for (const auto& [plugin, why] : page->unanswered)
+    std::fprintf(stderr, "gantry: %s is missing: %s\n", plugin.c_str(), why.c_str());
+  const int end = page->unanswered.empty() ? 0 : 1;
+  if (json) return end;
   if (page->items.empty()) {
-    std::printf("nothing is parked\n");
-    return 0;
+    std::printf(end == 0 ? "nothing is parked\n" : "nothing else is parked\n");
+    return end;
   }
   table out({"plugin", "id", "what", "subject", "key", "tries", "since", "error"});
   for (const auto& i : page->items)
     out.add({i.plugin, i.id, i.what, i.subject, i.key, std::to_string(i.attempts), i.since, i.error});
   std::fputs(out.text().c_str(), stdout);
   if (page->truncated) std::printf("there are more; this is the beginning of each plugin's\n");
-  return 0;
+  return end;
 }
 
 }  // namespace

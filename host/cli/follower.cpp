@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <utility>
 
+#include "lifecycle/loading.hpp"
 #include "loader/inspect.hpp"
 #include "observability/log.hpp"
 
@@ -92,6 +95,9 @@ void follower::watch_folders() {
     // One that is watched already keeps its number.
     const int number = inotify_add_watch(inotify_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR);
     if (number >= 0) folders_[number] = folder;
+    if (number < 0 && unwatched_.insert(folder).second)
+      log_warn("A folder can't be watched; what is built there is not taken.",
+               {{"folder", folder}, {"error", std::strerror(errno)}});
   }
 }
 
@@ -128,6 +134,7 @@ void follower::read_events() {
     for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
+      if ((event.mask & IN_Q_OVERFLOW) != 0) take_all(now);
       const auto folder = folders_.find(event.wd);
       if (folder != folders_.end() && event.len != 0)
         take(folder->second + "/" + std::string(buffer.data() + at + sizeof event), now);
@@ -144,6 +151,13 @@ void follower::take(const std::string& path, time_point now) {
   if (const auto found = libraries_.find(path); found != libraries_.end()) rebuilt_[found->second] = {now};
 }
 
+// Which files have changed is not known: whatever has not will be found to run already.
+void follower::take_all(time_point now) {
+  log_warn("So many files have changed that some were missed; all plugins and the topology are looked at.");
+  take(what_.file, now);
+  for (const auto& [path, plugin] : libraries_) rebuilt_[plugin] = {now};
+}
+
 void follower::bring_topology() {
   topology_changed_ = false;
   if (!what_.whole) return;
@@ -152,14 +166,23 @@ void follower::bring_topology() {
     log_error("The topology can't be read; nothing changes.", {{"file", what_.file}});
     return;
   }
-  log_info("The topology is read again.", {{"file", what_.file}});
-  const auto done = host_.changes().bring_to(*text, what_.file, [](const std::string& line) {
+  if (!std::exchange(waits_, true)) log_info("The topology is read again.", {{"file", what_.file}});
+  const auto end = host_.changes().reload(*text, what_.file, [](const std::string& line) {
     log_info("A step of the new topology.", {{"step", line}});
   });
-  if (done) {
+  if (!end && end.done.failure().code == errc::conflict) {
+    topology_changed_ = true;
+    topology_due_ = steady_clock::now() + try_again;
+    return;
+  }
+  waits_ = false;
+  if (end) {
     log_info("The host runs the topology as it is now.");
+  } else if (end.all_taken_back) {
+    log_error("The new topology was not taken; what ran goes on.", {{"error", end.done.failure().text}});
   } else {
-    log_error("The new topology was not taken; what ran goes on.", {{"error", done.failure().text}});
+    log_error("The new topology was not taken, and not all of it could be taken back.",
+              {{"error", end.done.failure().text}});
   }
   watch_folders();
 }
@@ -171,10 +194,8 @@ void follower::renew_due(time_point now) {
       ++at;
       continue;
     }
-    const auto library = topology::find_library(
-        *host_.plugins().model(), plugin, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
-    const auto whole = library.found.empty() ? result<loader::manifest>(error{errc::not_found, "it is not there"})
-                                             : loader::read_manifest(library.found);
+    const auto library = lifecycle::library_of(*host_.plugins().model(), plugin);
+    const auto whole = library ? loader::read_manifest(*library) : result<loader::manifest>(library.failure());
     if (!whole && now < build.last + broken_after) {
       ++at;
       continue;
@@ -186,8 +207,8 @@ void follower::renew_due(time_point now) {
                 {{"plugin", name}, {"error", whole.failure().text}});
       continue;
     }
-    const auto done = host_.changes().renew(name, probation);
-    if (!done && done.failure().code == errc::unavailable) {
+    const auto done = host_.changes().swap_if_rebuilt(name, probation);
+    if (!done && done.failure().code == errc::conflict) {
       rebuilt_[name] = {steady_clock::now()};
       return;
     }

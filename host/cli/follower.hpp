@@ -40,6 +40,7 @@ class follower {
   void watch_folders();
   void read_events();
   void take(const std::string& path, time_point now);
+  void take_all(time_point now);
   void bring_topology();
   void renew_due(time_point now);
   int wait_ms(time_point now) const;
@@ -49,9 +50,11 @@ class follower {
   int wake_ = -1;                                 // an eventfd
   int inotify_ = -1;                              // -1: nothing is watched
   std::map<int, std::string> folders_;            // by watch
+  std::set<std::string> unwatched_;               // folders that can't be, which was said
   std::map<std::string, std::string> libraries_;  // plugins by the paths where their files may be
   std::map<std::string, rebuilt> rebuilt_;        // plugins whose file has changed
   bool topology_changed_ = false;
+  bool waits_ = false;  // another change is under way; that the topology is read again was said
   time_point topology_due_{};
   std::atomic<bool> asked_{false};
   std::atomic<bool> ending_{false};

@@ -1,5 +1,9 @@
 #include "cli/planning.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +14,7 @@
 #include "cli/answers.hpp"
 #include "loader/discover.hpp"
 #include "plan/applied.hpp"
+#include "supervisor/post_mortem.hpp"
 
 namespace gantry::cli {
 namespace {
@@ -45,6 +50,14 @@ bool said_nothing(const error& why) { return why.code == errc::unavailable || wh
 
 }  // namespace
 
+bool may_still_run(const std::filesystem::path& state, const std::string& host) {
+  const int box = ::open(supervisor::box_path(state, host).c_str(), O_RDONLY | O_CLOEXEC);
+  if (box < 0) return true;
+  const bool held = ::flock(box, LOCK_SH | LOCK_NB) != 0;
+  ::close(box);
+  return held;
+}
+
 result<std::string> ask_host(const remote_host& host, const std::string& method, const std::string& target,
                              const std::string& body, std::chrono::milliseconds at_most) {
   http_question what;
@@ -58,7 +71,7 @@ result<std::string> ask_host(const remote_host& host, const std::string& method,
   auto answer = ask(what);
   if (!answer) return answer.failure();
   if (answer->status == 200) return std::move(answer->body);
-  return error{errc::invalid,
+  return error{answer->status == 409 ? errc::conflict : errc::invalid,
                host.address + " answered " + std::to_string(answer->status) + ": " + problem_text(answer->body)};
 }
 
@@ -74,6 +87,7 @@ std::optional<planning> ask_hosts(const plan_arguments& with) {
   const auto next = topology::parse_topology(out.text, out.file, topology::process_env);
   std::vector<plan::host_answer> answers;
   std::vector<std::string> silent;
+  std::vector<std::string> leavers;  // that do not answer
   for (const auto& [name, places] : find_candidates(next.model, with.token)) {
     bool answered = false;
     for (const auto& at : places) {
@@ -92,11 +106,19 @@ std::optional<planning> ask_hosts(const plan_arguments& with) {
         return std::nullopt;
       }
       answers.push_back(std::move(*answer));
-      out.hosts[name] = {at, next.model.hosts.contains(name) ? places.back() : at, read_text(*topology, "text")};
+      auto text_of_host = read_text(*topology, "text");
+      auto runs = plan::digest_of_text(text_of_host);
+      out.hosts[name] = {at, next.model.hosts.contains(name) ? places.back() : at, at, std::move(text_of_host),
+                         std::move(runs)};
       answered = true;
       break;
     }
-    if (!answered && next.model.hosts.contains(name)) silent.push_back(name);
+    if (answered) continue;
+    if (next.model.hosts.contains(name)) {
+      silent.push_back(name);
+    } else if (may_still_run(*next.model.state, name)) {
+      leavers.push_back(name);
+    }
   }
   if (answers.empty()) {
     auto checked = loader::validate_file(with.topology);
@@ -104,6 +126,11 @@ std::optional<planning> ask_hosts(const plan_arguments& with) {
     std::fprintf(stderr, "gantry: no host of %s answers: `gantry run -t %s` starts them\n", next.model.name->c_str(),
                  with.topology.c_str());
     return std::nullopt;
+  }
+  for (const auto& name : leavers) {
+    const auto applied = plan::read_applied(*next.model.state, name);
+    answers.push_back(plan::silent_leaver(name, applied ? plan::digest_of_text(applied->text) : std::string(),
+                                          plan::applied_note(*next.model.state, name).string()));
   }
   out.made = plan::make_plan(*next.model.name, out.text, std::move(answers), std::move(silent), with.force);
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@ namespace gantry::cli {
 struct planned_host {
   remote_host at;
   remote_host then;     // where the new topology has it; as `at` unless that differs
-  std::string applied;  // the text of the topology that it runs
+  remote_host before;   // where it was when the plan was made
+  std::string applied;  // the text of the topology that it ran then
+  std::string runs;     // SHA-256 of the one that it runs now
 };
 
 struct planning {
@@ -32,7 +35,12 @@ struct planning {
 // error why.
 std::optional<planning> ask_hosts(const plan_arguments& with);
 
-// One question with a body; the answer's body for 200. The error's text has the host's own words.
+// Whether a process of this machine may run the host, by the black box that it holds until it ends; without a box
+// nobody knows.
+bool may_still_run(const std::filesystem::path& state, const std::string& host);
+
+// One question with a body; the answer's body for 200. The error's text has the host's own words; conflict: it answered
+// 409; invalid: it answered something else; unavailable, timeout, io: as ask().
 result<std::string> ask_host(const remote_host& host, const std::string& method, const std::string& target,
                              const std::string& body = {},
                              std::chrono::milliseconds at_most = std::chrono::seconds(30));

@@ -1,14 +1,15 @@
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/host_process.hpp"
@@ -87,7 +88,8 @@ bool asked_to_end() {
   return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
 }
 
-void block_signals() {
+// Those that a host waits for, and the one of a reader who has gone.
+void block_host_signals() {
   const auto set = signals_of({SIGTERM, SIGINT, SIGHUP, SIGPIPE});
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
@@ -105,24 +107,41 @@ void say(const std::vector<topology::problem>& problems) {
   for (const auto& p : problems) std::fprintf(stderr, "%s\n", topology::to_text(p).c_str());
 }
 
-// Of this process, until its last moment: what runs in it then must still be noted.
-blackbox::box& open_box(const topology::topology& model, const std::string& process) {
-  auto made = blackbox::box::open_within(supervisor::box_path(*model.state, process), last_moments, [&] {
-    observability::log_info("Another process still runs this host, or is about to end.", {{"host", process}});
-  });
+// Of this process, until its last moment: what runs in it then must still be noted. conflict: another process runs this
+// host, on the same state.
+result<blackbox::box*> open_box(const topology::topology& model, const std::string& process) {
+  const auto path = supervisor::box_path(*model.state, process);
+  auto made = blackbox::box::open_within(
+      path, last_moments,
+      [&] {
+        observability::log_info("Another process still runs this host, or is about to end.", {{"host", process}});
+      },
+      asked_to_end);
+  if (!made && made.failure().code == errc::conflict)
+    return error{errc::conflict, "another process runs " + process + ": it has " + path.string() +
+                                     "; stop that one, or give this one another `state` and `path`"};
   if (!made)
     observability::log_warn("There is no black box: should the process die, nobody will know whose doing it was.",
                             {{"error", made.failure().text}});
   auto* const out = (made ? std::move(*made) : blackbox::box::in_memory()).release();
   blackbox::note_ends(*out);
   blackbox::answer_stack_questions();
-  return *out;
+  return out;
+}
+
+// The exit code of a host that has not started.
+int refused(const error& why) {
+  observability::close_log();
+  if (asked_to_end()) return 0;
+  std::fprintf(stderr, "gantry: %s\n", why.text.c_str());
+  return 1;
 }
 
 // What a host runs, and of which file that is.
 struct chosen_topology {
   std::string file_text;
   std::string text;
+  std::optional<plan::applied_topology> applied;  // the note that says so; nothing: it is the file that counts
 };
 
 // The topology file, or what was applied to the host since, as long as the file is what it was then.
@@ -134,16 +153,66 @@ chosen_topology choose_topology(const std::string& file, const std::string& host
   if (host.empty()) return out;
   const auto read = topology::parse_topology(out.file_text, file, topology::process_env);
   auto applied = plan::read_applied(*read.model.state, topology::split_process(host).host);
-  if (applied && applied->file_digest == plan::digest_of_text(out.file_text)) out.text = std::move(applied->text);
+  if (applied && applied->file_digest == plan::digest_of_text(out.file_text)) {
+    out.text = applied->text;
+    out.applied = std::move(applied);
+  }
   return out;
+}
+
+// What a host would start with now. Nothing: it can't be read, or the host would not start with it.
+std::optional<topology::topology> topology_to_start(const std::string& file, const std::string& host) {
+  const auto chosen = choose_topology(file, host);
+  auto read = topology::parse_topology(chosen.text, file, topology::process_env);
+  if (std::any_of(read.problems.begin(), read.problems.end(), fatal)) return std::nullopt;
+  return std::move(read.model);
+}
+
+// By the process that has the host's black box, and before it can be asked for changes: what another one or they have
+// noted must not be written over.
+void note_choice(const chosen_topology& chosen, const topology::topology& model, const std::string& host,
+                 const std::string& file) {
+  auto note =
+      chosen.applied.value_or(plan::applied_topology{{}, plan::digest_of_text(chosen.file_text), chosen.text, {}, {}});
+  note.file = file;
+  std::error_code unknown;
+  if (std::filesystem::exists(plan::applied_note(*model.state, host), unknown) &&
+      !plan::read_applied(*model.state, host))
+    observability::log_warn("What was applied to the host can't be read; its topology file counts.",
+                            {{"note", plan::applied_note(*model.state, host).string()}});
+  if (auto done = plan::write_applied(*model.state, host, note); !done)
+    observability::log_warn("What the host runs could not be noted; `gantry plan` may not find it.",
+                            {{"error", done.failure().text}});
+  if (chosen.text != chosen.file_text)
+    observability::log_warn("The host runs a topology that was applied to it, not that of its file.",
+                            {{"file", file}, {"applied", plan::digest_of_text(chosen.text)}});
+}
+
+// A host that runs without some of its plugins is nothing to pass over.
+void say_ready(const std::vector<lifecycle::plugin_row>& rows, const std::string& address, std::int64_t took_ms) {
+  std::string names;
+  std::size_t failed = 0;
+  for (const auto& row : rows) {
+    if (row.error.empty()) continue;
+    names += (failed++ == 0 ? "" : ", ") + row.id;
+  }
+  const auto ms = std::to_string(took_ms);
+  if (failed == 0) {
+    observability::log_info("The host is ready.", {{"address", address}, {"ms", ms}});
+    return;
+  }
+  const auto without = std::to_string(failed) + " of " + std::to_string(rows.size()) + " plugins failed: " + names;
+  observability::log_warn("The host is ready.", {{"address", address}, {"ms", ms}, {"without", without}});
 }
 
 // Until SIGTERM or SIGINT. `watched`: what ends with start_anew is started again.
 int run_here(const run_arguments& arguments, const topology::topology& model, const std::string& name,
              app::host_family family, const chosen_topology& chosen, bool watched) {
-  static std::atomic<bool> anew;
+  asked_end asked;
   const auto started = system_clock().steady_us();
-  auto& box = open_box(model, name);
+  const auto opened = open_box(model, name);
+  if (!opened) return refused(opened.failure());
+  auto& box = **opened;
   const auto ends = [&](int code) {
     box.end_in_order(code);
     return code;
@@ -154,23 +223,23 @@ int run_here(const run_arguments& arguments, const topology::topology& model, co
   options.deadly = deadly_work_of(model, topology::split_process(name).host);
   options.family = std::move(family);
   options.asked_to_end = asked_to_end;
-  options.end = [] { kill(getpid(), SIGTERM); };
+  options.end = [&asked](std::chrono::milliseconds within) {
+    asked.within(within);
+    kill(getpid(), SIGTERM);
+  };
   options.topology_file = std::filesystem::absolute(arguments.topology).lexically_normal().string();
   options.topology_text = chosen.text;
   const auto process = topology::split_process(name);
-  const auto bound = bound_process(model, name, arguments.control_group);
+  const auto bound = bound_process(model, name, arguments, box);
   if (watched && process.plugin.empty())
-    options.restart = [] {
-      anew = true;
+    options.restart = [&asked] {
+      asked.anew();
       kill(getpid(), SIGTERM);
     };
+  if (process.plugin.empty() && model.hosts.contains(process.host))
+    note_choice(chosen, model, process.host, options.topology_file);
   auto host = app::host_process::start(model, options);
-  if (!host) {
-    observability::close_log();
-    if (asked_to_end()) return ends(0);
-    std::fprintf(stderr, "gantry: %s\n", host.failure().text.c_str());
-    return ends(1);
-  }
+  if (!host) return ends(refused(host.failure()));
   const auto rows = (*host)->plugins().rows();
   const auto took_ms = (system_clock().steady_us() - started) / 1000;
   observability::flush_log();
@@ -186,32 +255,28 @@ int run_here(const run_arguments& arguments, const topology::topology& model, co
   }
   auto changes = std::make_unique<follower>(
       **host, follower::options{options.topology_file, process.plugin.empty(), arguments.watch});
-  observability::log_info("The host is ready.", {{"address", (*host)->address()}, {"ms", std::to_string(took_ms)}});
-  if (process.plugin.empty())
-    if (auto done = plan::write_applied(*model.state, process.host,
-                                        {options.topology_file, plan::digest_of_text(chosen.file_text), chosen.text});
-        !done)
-      observability::log_warn("What the host runs could not be noted; `gantry plan` may not find it.",
-                              {{"error", done.failure().text}});
+  say_ready(rows, (*host)->address(), took_ms);
   wait_for_end(*changes);
   changes.reset();
   observability::log_info("The host drains.");
-  if (!(*host)->drain_and_stop(std::chrono::milliseconds(arguments.drain_timeout_ms))) {
+  if (!(*host)->drain_and_stop(asked.time_to_drain(std::chrono::milliseconds(arguments.drain_timeout_ms)))) {
     observability::log_error("Some work has not ended; the process ends without it. What was committed is kept.");
     observability::flush_log();
     // Threads are inside plugin code: to join or unmap anything would wait for them, or pull their code away.
-    _exit(ends(1));
+    _exit(ends(asked.code(false)));
   }
   observability::log_info("The host has stopped.");
   host->reset();
   observability::close_log();
-  return ends(anew ? supervisor::start_anew : 0);
+  return ends(asked.code(true));
 }
 
 }  // namespace
 
 int run(const run_arguments& arguments) {
-  block_signals();
+  // By the path that it was started with its name in the system would be "exe".
+  prctl(PR_SET_NAME, "gantry");
+  block_host_signals();
   ignore_signals();
   observability::log_options log;
   const auto level = observability::parse_level(arguments.log_level);
@@ -258,7 +323,8 @@ int run(const run_arguments& arguments) {
 
   const auto model = parsed.model;
   process_plan plan(arguments, model, hosts);
-  deaths what_follows(model, plan, hosts, open_log);
+  const auto now = [&](const std::string& host) { return topology_to_start(arguments.topology, host); };
+  deaths what_follows(now, plan, hosts, open_log);
   auto members = what_follows.members();
   if (!members) {
     std::fprintf(stderr, "gantry: %s\n", members.failure().text.c_str());
@@ -268,7 +334,7 @@ int run(const run_arguments& arguments) {
   if (members->size() == 1) {
     // It has read the topology by now: a copy of it starts sooner than the program would.
     members->front().first_life = [&] {
-      block_signals();
+      block_host_signals();
       return be(hosts.front(), true, {});
     };
   } else {

@@ -45,10 +45,18 @@ result<std::optional<generation_pointer>> read_pointer(const std::filesystem::pa
       out.library_digest = content;
     } else if (name == "preferred") {
       out.preferred = true;
+    } else if (name == "former-copy") {
+      if (content.empty() || content.find('/') != std::string::npos) return bad("the name of a file in this directory");
+      out.former_copy = path.parent_path() / content;
+    } else if (name == "former-digest") {
+      out.former_digest = content;
+    } else if (name == "former-run") {
+      out.former_run = content;
     } else if (name == "end") {
       whole = true;
     } else {
-      return bad("generation, copy, digest, library-digest, preferred or end");
+      return bad(
+          "generation, copy, digest, library-digest, preferred, former-copy, former-digest, former-run or end");
     }
   }
   if (!whole || out.copy.empty() || out.digest.empty())
@@ -58,10 +66,14 @@ result<std::optional<generation_pointer>> read_pointer(const std::filesystem::pa
 
 result<void> write_pointer(const std::filesystem::path& state, const std::string& plugin, const std::string& host,
                            const generation_pointer& to) {
+  const auto former = to.former_copy.empty()
+                          ? std::string()
+                          : "\nformer-copy " + to.former_copy.filename().string() + "\nformer-digest " +
+                                to.former_digest + "\nformer-run " + to.former_run;
   return replace_file(path_of(state, plugin, host), "generation " + std::to_string(to.generation) + "\ncopy " +
                                                         to.copy.filename().string() + "\ndigest " + to.digest +
                                                         "\nlibrary-digest " + to.library_digest +
-                                                        (to.preferred ? "\npreferred" : "") + "\nend\n");
+                                                        (to.preferred ? "\npreferred" : "") + former + "\nend\n");
 }
 
 }  // namespace gantry::lifecycle

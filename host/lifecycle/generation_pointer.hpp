@@ -19,6 +19,10 @@ struct generation_pointer {
   std::string
       library_digest;  // of the topology's `library:` when the pointer was written: once that differs, the library wins
   bool preferred = false;  // somebody has put this file in that library's place; else the library is still to come
+  // What this file was put in the place of, for whoever takes that back, also after a restart. Empty: nobody will.
+  std::filesystem::path former_copy{};
+  std::string former_digest{};  // SHA-256 of it
+  std::string former_run{};     // of the change that has put it there
 };
 
 // Nothing: no swap has been made. invalid: the file is not one of ours; the text names the line.

@@ -7,6 +7,7 @@
 #include "lifecycle/generation_pointer.hpp"
 #include "loader/file_image.hpp"
 #include "loader/inspect.hpp"
+#include "topology/validate.hpp"
 
 namespace gantry::lifecycle {
 namespace {
@@ -45,10 +46,18 @@ loader::manifest account_of(const runtime::instance& i, const loader::manifest& 
 }  // namespace
 
 result<std::filesystem::path> library_of(const topology::topology& model, const std::string& plugin) {
-  const auto library =
-      topology::find_library(model, plugin, [](const std::string& p) { return std::filesystem::is_regular_file(p); });
+  if (!model.plugins.contains(plugin)) return error{errc::not_found, plugin + " is not in the topology"};
+  const auto library = topology::find_library(model, plugin, topology::is_file);
   if (!library.found.empty()) return std::filesystem::path(library.found);
   return error{errc::not_found, "no file " + *model.plugins.at(plugin).library + ".so on plugin_path"};
+}
+
+result<std::string> library_digest(const topology::topology& model, const std::string& plugin) {
+  const auto library = library_of(model, plugin);
+  if (!library) return library.failure();
+  const auto image = loader::read_image(*library);
+  if (!image) return image.failure();
+  return loader::digest_of(*image);
 }
 
 result<std::unique_ptr<loader::module>> load_generation(const topology::topology& model, const std::string& plugin,
@@ -65,45 +74,47 @@ result<std::unique_ptr<loader::module>> load_generation(const topology::topology
   return loader::load(file, options);
 }
 
-result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host,
-                               std::uint64_t used) {
+result<start_file> file_to_start(const topology::topology& model, const std::string& plugin, const std::string& host) {
   const auto library = library_of(model, plugin);
   auto pointer = read_pointer(*model.state, plugin, host);
   if (!pointer) return pointer.failure();
-  std::uint64_t generation = used + 1;
   if (*pointer) {
-    const auto& last = **pointer;
-    const auto image = library ? loader::read_image(*library) : result<loader::file_image>(library.failure());
-    if (!image || loader::digest_of(*image) == last.library_digest) {
-      auto loaded = load_generation(model, plugin, last.copy, std::max(last.generation, used + 1));
-      if (!loaded)
-        return error{loaded.failure().code,
-                     "generation " + std::to_string(last.generation) + ": " + loaded.failure().text};
-      if ((*loaded)->digest() != last.digest)
-        return error{errc::invalid, last.copy.string() + ": found SHA-256 " + (*loaded)->digest() + ", expected " +
-                                        last.digest + ": it was altered; remove " + plugin + "." + host +
-                                        ".current beside it to start with the library"};
-      return started_file{std::move(*loaded), true};
-    }
-    generation = std::max(last.generation, used) + 1;
+    const auto digest = library_digest(model, plugin);
+    auto& last = **pointer;
+    if (!digest || *digest == last.library_digest)
+      return start_file{std::move(last.copy), last.generation, std::move(last.digest)};
   }
   if (!library) return library.failure();
-  auto loaded = load_generation(model, plugin, *library, generation);
+  return start_file{*library, 0, {}};
+}
+
+result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host,
+                               std::uint64_t used) {
+  const auto from = file_to_start(model, plugin, host);
+  if (!from) return from.failure();
+  if (from->generation != 0) {
+    auto loaded = load_generation(model, plugin, from->path, std::max(from->generation, used + 1));
+    if (!loaded)
+      return error{loaded.failure().code,
+                   "generation " + std::to_string(from->generation) + ": " + loaded.failure().text};
+    if ((*loaded)->digest() != from->digest)
+      return error{errc::invalid, from->path.string() + ": found SHA-256 " + (*loaded)->digest() + ", expected " +
+                                      from->digest + ": it was altered; remove " + plugin + "." + host +
+                                      ".current beside it to start with the library"};
+    return started_file{std::move(*loaded), true};
+  }
+  const auto last = read_pointer(*model.state, plugin, host);
+  const auto known = last && *last ? (*last)->generation : 0;
+  auto loaded = load_generation(model, plugin, from->path, std::max<std::uint64_t>(known, used) + 1);
   if (!loaded) return loaded.failure();
   return started_file{std::move(*loaded), false};
 }
 
 result<loader::manifest> manifest_to_start(const topology::topology& model, const std::string& plugin,
                                            const std::string& host) {
-  const auto library = library_of(model, plugin);
-  const auto pointer = read_pointer(*model.state, plugin, host);
-  if (pointer && *pointer) {
-    const auto image = library ? loader::read_image(*library) : result<loader::file_image>(library.failure());
-    if (!image || loader::digest_of(*image) == (*pointer)->library_digest)
-      return loader::read_manifest((*pointer)->copy);
-  }
-  if (!library) return library.failure();
-  return loader::read_manifest(*library);
+  const auto from = file_to_start(model, plugin, host);
+  if (!from) return from.failure();
+  return loader::read_manifest(from->path);
 }
 
 result<void> check_declared(const runtime::instance& i, const loader::manifest& promised) {

@@ -21,6 +21,19 @@ namespace gantry::lifecycle {
 // The plugin's file as the topology names it, found on plugin_path. not_found: there is none.
 result<std::filesystem::path> library_of(const topology::topology& model, const std::string& plugin);
 
+// SHA-256 of that file. not_found: there is none; else what read_image says.
+result<std::string> library_digest(const topology::topology& model, const std::string& plugin);
+
+// The file that a start of this host would take, and as which generation.
+struct start_file {
+  std::filesystem::path path;
+  std::uint64_t generation = 0;  // 0: the topology's library, as the next one
+  std::string digest;            // that it has to have; empty: any
+};
+// What the last change left, as long as the topology's library is the file that it was then, or is not there; else that
+// library.
+result<start_file> file_to_start(const topology::topology& model, const std::string& plugin, const std::string& host);
+
 // Loads a file as a generation of the plugin, its signature and ABI checked. Errors are the loader's.
 result<std::unique_ptr<loader::module>> load_generation(const topology::topology& model, const std::string& plugin,
                                                         const std::filesystem::path& file, std::uint64_t generation);
@@ -30,8 +43,7 @@ struct started_file {
   bool swapped = false;  // it is what the last swap left, not the topology's library: its schema may be ahead of it
 };
 
-// The generation that a host starts with: what the last swap left, as long as the topology's library is the file that
-// it was then; else that library. Its number is above `used`.
+// The generation that a host starts with, by file_to_start(). Its number is above `used`.
 result<started_file> load_file(const topology::topology& model, const std::string& plugin, const std::string& host,
                                std::uint64_t used = 0);
 

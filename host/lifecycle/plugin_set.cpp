@@ -1,13 +1,13 @@
 #include "lifecycle/plugin_set.hpp"
 
 #include <algorithm>
-#include <condition_variable>
+#include <atomic>
 #include <thread>
 
 #include "jobs/job_board.hpp"
 #include "lifecycle/loading.hpp"
+#include "lifecycle/old_copies.hpp"
 #include "observability/log.hpp"
-#include "topology/json_schema.hpp"
 
 namespace gantry::lifecycle {
 namespace {
@@ -15,6 +15,9 @@ namespace {
 using observability::log_error;
 using observability::log_info;
 using observability::log_warn;
+
+// What may still be on its way out of a plugin when all has ended.
+constexpr std::chrono::seconds last_moments{1};
 
 error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
 
@@ -87,9 +90,7 @@ void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
 result<void> plugin_set::start() {
   if (auto done = open_topics(*parts_.model); !done) return done;
   for (const auto& [id, settings] : parts_.model->plugins) {
-    const bool here = std::any_of(settings.hosts.begin(), settings.hosts.end(),
-                                  [&](const auto& h) { return *h == parts_.host_name; });
-    if (!here) continue;
+    if (!is_placed_here(id)) continue;
     auto e = std::make_unique<entry>();
     e->id = id;
     e->model = model_;
@@ -98,236 +99,36 @@ result<void> plugin_set::start() {
   }
   // First everybody declares and opens; the route table is complete before the first start() runs, because a start may
   // already call others' data by event or request.
-  auto table = std::make_shared<runtime::route_table>();
+  runtime::route_table table;
   for (auto& e : entries_) {
     auto done = declare(*e);
-    if (done) done = table->add(e->running);
+    if (done) done = table.add(e->running);
     if (!done) {
       e->error = done.failure().text;
+      e->waits = done.failure().code == errc::unavailable;
+      if (!e->waits) log_error("A plugin was not loaded.", {{"plugin", e->id}, {"error", e->error}});
+      keep_routes(*e);
       e->running.reset();
-      log_error("A plugin was not loaded.", {{"plugin", e->id}, {"error", e->error}});
     }
   }
-  if (parts_.add_apart) parts_.add_apart(*table);
-  parts_.router->routes(table);
+  table = {};
+  publish_routes();
   for (auto& e : entries_) {
     if (!e->running) continue;
     if (auto done = bring_up(*e); !done) {
       e->error = done.failure().text;
+      e->waits = done.failure().code == errc::unavailable;
       e->running->state(runtime::phase::failed);
-      log_error("A plugin did not start.", {{"plugin", e->id}, {"error", e->error}});
+      if (!e->waits) log_error("A plugin did not start.", {{"plugin", e->id}, {"error", e->error}});
     }
   }
-  for (auto& e : entries_) watch(*e);
+  for (auto& e : entries_) {
+    watch(*e);
+    settle_receipt(*parts_.model->state, e->id, parts_.home);
+    remove_old_copies(*e->model->state, e->id);
+  }
+  begin_starting_again();
   return {};
-}
-
-// Plugin code that does not come back must not hold the host: it runs on a thread of its own, which is given up after a
-// while.
-result<void> plugin_set::bounded(entry& e, const char* step, const std::function<result<void>()>& what) {
-  struct shared {
-    std::mutex mutex;
-    std::condition_variable over;
-    bool done = false;
-    result<void> end;
-  };
-  auto state = std::make_shared<shared>();
-  std::thread runner([state, what] {
-    auto end = what();
-    const std::lock_guard lock(state->mutex);
-    state->end = std::move(end);
-    state->done = true;
-    state->over.notify_one();
-  });
-  std::unique_lock lock(state->mutex);
-  if (state->over.wait_for(lock, parts_.start_timeout, [&] { return state->done; })) {
-    lock.unlock();
-    runner.join();
-    return state->end;
-  }
-  lock.unlock();
-  runner.detach();
-  e.abandoned = true;
-  return error{errc::timeout,
-               e.id + ": " + step + " has not come back after " + std::to_string(parts_.start_timeout.count()) + " ms"};
-}
-
-// `file`: one that ran here; its schema may be ahead of it.
-result<void> plugin_set::declare(entry& e, const std::filesystem::path& file) {
-  std::uint64_t used = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    used = last_generation_[e.id];
-  }
-  if (file.empty()) {
-    auto found = load_file(*e.model, e.id, parts_.home, used);
-    if (!found) return found.failure();
-    e.file = std::move(found->file);
-    e.swapped = found->swapped;
-  } else {
-    auto found = load_generation(*e.model, e.id, file, used + 1);
-    if (!found) return found.failure();
-    e.file = std::move(*found);
-    e.swapped = true;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    last_generation_[e.id] = e.file->generation();
-  }
-  if (auto done = introduce(e); !done) return done;
-  return open_store(e);
-}
-
-// Makes an instance of the loaded file and lets it declare.
-result<void> plugin_set::introduce(entry& e) {
-  const auto& settings = e.model->plugins.at(e.id);
-  const auto& topics = this->topics();
-  runtime::surroundings around;
-  around.time = parts_.time;
-  around.metrics = parts_.metrics;
-  around.calls = parts_.router;
-  around.topics = &topics;
-  around.watch = parts_.watch;
-  around.deadly = parts_.deadly;
-  e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version,
-                                                  static_cast<std::uint32_t>(e.file->generation()), around);
-  e.running->stall_after_us = settings.stall_after->count();
-  e.running->stall_kill_after_us = settings.stall_kill_after->count();
-  auto running = e.running;
-  const auto* entry_point = &e.file->entry();
-  if (auto done = bounded(e, "create and setup", [running, entry_point] { return running->create(*entry_point); });
-      !done)
-    return done;
-  if (auto done = check_declared(*e.running, e.file->promised()); !done) return done;
-
-  auto& i = *e.running;
-  i.config = settings.config.json;
-  if (!i.declared.config_schema.empty()) {
-    auto checked = topology::check_json(i.declared.config_schema, i.config);
-    if (!checked) return prefixed("config schema of " + e.id, checked.failure());
-    if (!checked->errors.empty()) {
-      const auto& wrong = checked->errors.front();
-      return error{errc::invalid, "config of " + e.id + " at " + wrong.pointer + ": expected " + wrong.expected};
-    }
-    i.config = std::move(checked->json);
-  }
-  for (auto& out : i.declared.emissions) {
-    const auto at = topics.find(out.topic);
-    if (at == topics.end())
-      return error{errc::not_found, e.id + " emits on topic " + out.topic + ", which the topology does not have"};
-    out.topic_id = at->second;
-    const auto& spec = parts_.events->topic(at->second);
-    out.partitions = spec.partitions;
-    out.max_message = spec.max_message;
-  }
-  return {};
-}
-
-// Whether no other host has the store open with another version of the plugin, which could need what a contract
-// migration takes away.
-result<bool> plugin_set::alone_in(store::store& database, std::string_view version) const {
-  if (!database.shared()) return true;
-  auto session = database.acquire_reader();
-  if (!session) return session.failure();
-  const auto others = runtime::hosts_of_other_versions(**session, parts_.home, version);
-  if (!others) return others.failure();
-  return others->empty();
-}
-
-result<void> plugin_set::open_store(entry& e) {
-  auto opened = parts_.open_store(*e.model, e.id);
-  if (!opened) return opened.failure();
-  auto& i = *e.running;
-  i.database = std::move(*opened);
-  const auto alone = alone_in(*i.database, i.version());
-  if (!alone) return prefixed("store of " + e.id, alone.failure());
-  auto migrated = i.database->migrate(i.declared.migrations, {.contract = *alone, .ahead = e.swapped});
-  if (!migrated) return prefixed("store of " + e.id, migrated.failure());
-  const auto& settings = e.model->plugins.at(e.id);
-  runtime::lane_options options;
-  options.batch_max = static_cast<std::size_t>(*settings.batch_max);
-  options.queue_max = static_cast<std::size_t>(*e.model->limits.requests);
-  options.outbox_max_bytes = *e.model->outbox_max_bytes;
-  options.parked_max = *e.model->limits.parked;
-  options.poison = poison_of(*settings.poison);
-  options.host = parts_.home;
-  options.seed = static_cast<std::uint64_t>(parts_.time->steady_us());
-  i.jobs = std::make_unique<runtime::job_board>(i, *parts_.jobs, *parts_.time);
-  i.writer = std::make_unique<runtime::lane>(i, *i.database, *parts_.events, *parts_.time, *parts_.lanes, options);
-  return i.writer->open("/" + *e.model->name + "/" + e.id + "/");
-}
-
-result<void> plugin_set::bring_up(entry& e) {
-  auto running = e.running;
-  if (auto done = bounded(e, "start", [running] { return running->start(); }); !done) return done;
-  running->state(runtime::phase::running);
-  e.watching = std::make_unique<runtime::observers>(*running, *parts_.events, *parts_.lanes);
-  if (auto done = e.watching->open(); !done) return done;
-  return running->writer->consume(topology::group_of(*e.model, e.id));
-}
-
-void plugin_set::watch(entry& e) {
-  const auto* const at = &e;
-  parts_.checks->add(observability::health_kind::ready, e.id, [this, at]() -> result<void> {
-    std::shared_ptr<runtime::instance> running;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!at->error.empty()) return error{errc::unavailable, at->error};
-      running = at->running;
-    }
-    return running->health();
-  });
-  show_figures(e);
-}
-
-// By series of the generation that works now.
-void plugin_set::show_figures(entry& e) {
-  if (!e.running || !e.running->writer) return;
-  auto* const lane = e.running->writer.get();
-  const auto owner = e.running->metrics_owner;
-  auto& m = *parts_.metrics;
-  const auto gauge = [&](const char* name, const char* help, auto read) {
-    if (const auto done = m.watch(observability::metric_type::gauge, name, help, {{"plugin", e.id}}, read, owner);
-        !done)
-      log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
-  };
-  gauge("gantry_write_queue", "Writes that wait for the write lane.",
-        [lane] { return static_cast<double>(lane->count().queue); });
-  gauge("gantry_outbox_bytes", "Bytes of committed events that the bus has not acknowledged.",
-        [lane] { return static_cast<double>(lane->count().outbox_bytes); });
-  gauge("gantry_relay_leader", "1 when this host hands over what the hosts of the plugin's store have committed.",
-        [lane] { return lane->leads() ? 1.0 : 0.0; });
-  gauge("gantry_parked_events", "Events parked in the plugin's store.",
-        [lane] { return static_cast<double>(lane->count().parked); });
-  // Not asked under the registry's lock: the bus may wait for its servers.
-  constexpr const char* lag = "gantry_consumer_lag";
-  auto made = m.get_gauge(lag, "Events on the plugin's topics that it has not handled, when the bus could last say.",
-                          {{"plugin", e.id}}, owner);
-  if (made) {
-    const std::lock_guard lock(mutex_);
-    e.lag = *made;
-  } else {
-    log_warn("A metric could not be added.", {{"metric", lag}, {"error", made.failure().text}});
-  }
-}
-
-std::map<std::string, std::uint64_t> plugin_set::measure_lags() const {
-  struct asked {
-    std::shared_ptr<runtime::instance> who;  // keeps its gauge
-    observability::gauge* into;
-  };
-  std::map<std::string, asked> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& e : entries_)
-      if (e->running && e->running->writer) all.emplace(e->id, asked{e->running, e->lag});
-  }
-  std::map<std::string, std::uint64_t> out;
-  for (const auto& [id, one] : all) {
-    const auto lag = out[id] = one.who->writer->lag();
-    if (one.into != nullptr) one.into->set(static_cast<double>(lag));
-  }
-  return out;
 }
 
 void plugin_set::tick() {
@@ -341,6 +142,7 @@ void plugin_set::tick() {
 }
 
 bool plugin_set::drain(std::chrono::milliseconds at_most) {
+  end_starting_again();
   std::vector<entry*> live;
   {
     const std::lock_guard lock(mutex_);
@@ -378,23 +180,24 @@ bool plugin_set::drain(std::chrono::milliseconds at_most) {
 bool plugin_set::stop() {
   if (stopped_) return true;
   stopped_ = true;
+  end_starting_again();
   std::vector<std::unique_ptr<entry>> entries;
   {
     const std::lock_guard lock(mutex_);
     entries.swap(entries_);
+    absent_.clear();
   }
   parts_.router->routes(std::make_shared<const runtime::route_table>());
   bool all = true;
   for (auto& e : entries) parts_.checks->remove(observability::health_kind::ready, e->id);
   for (auto& e : entries)
     if (!end(e)) all = false;
-  for (auto& e : entries)
-    if (e) unload(*e);
+  for (auto& e : entries) unload(e, last_moments);
   return all;
 }
 
-// Ends what an entry runs, once nothing reaches it any more. False: its stop() does not come back. Where a thread stays
-// in its code the entry is kept for ever, and `which` is empty.
+// Ends what an entry runs, once it is out of the list and of the table. False: its stop() does not come back. Where a
+// thread stays in its code the entry is kept for ever, and `which` is empty.
 bool plugin_set::end(std::unique_ptr<entry>& which) {
   if (which->abandoned) {
     keep_for_ever(std::move(which));
@@ -405,6 +208,7 @@ bool plugin_set::end(std::unique_ptr<entry>& which) {
   const bool ran = i.state() == runtime::phase::running;
   i.state(runtime::phase::stopping);
   which->watching.reset();
+  parts_.metrics->remove_owner(which->figures);
   if (i.writer) i.writer->stop_events();
   if (i.jobs) i.jobs->stop();
   if (i.writer) i.writer->close();
@@ -420,45 +224,42 @@ bool plugin_set::end(std::unique_ptr<entry>& which) {
       return false;
     }
   }
-  i.jobs.reset();
-  i.writer.reset();
-  i.database.reset();
   return true;
 }
 
-void plugin_set::unload(entry& which) {
-  which.running.reset();
-  if (!which.file) return;
-  const auto report = which.file->unload();
-  if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", which.id}, {"reason", report.why}});
+// Nobody else has the instance: no request, no table that one was found in, no operation.
+bool plugin_set::is_unused(const entry& which) {
+  const bool out = which.running.use_count() == 1 && which.running->in_flight() == 0;
+  // What others did with it happened before it goes.
+  if (out) std::atomic_thread_fence(std::memory_order_acquire);
+  return out;
 }
 
-std::vector<plugin_row> plugin_set::rows() const {
-  std::vector<plugin_row> out;
-  const std::lock_guard lock(mutex_);
-  for (const auto& e : entries_) {
-    plugin_row row;
-    row.id = e->id;
-    row.error = e->error;
-    row.swapping = e->swapping;
-    row.state = "failed";
-    if (e->running) {
-      const auto& i = *e->running;
-      row.version = i.version();
-      row.state = runtime::to_string(i.state());
-      row.routes = i.declared.routes.size();
-      row.generation = i.generation();
-      const auto note = [](std::vector<std::string>& to, const std::string& name) {
-        if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(name);
-      };
-      for (const auto& s : i.declared.subscriptions) note(row.consumes, s.topic);
-      for (const auto& m : i.declared.emissions) note(row.emits, m.topic);
-      if (i.database) row.store = i.database->describe();
-      if (i.writer) row.counts = i.writer->count();
+// Takes apart what has ended and gives its file back, once nobody has it any more: a request that waited in a queue
+// still answers from it. Who keeps it for longer keeps it in the process.
+void plugin_set::unload(std::unique_ptr<entry>& which, std::chrono::microseconds at_most) {
+  if (!which) return;
+  if (which->running) {
+    const auto until = std::chrono::steady_clock::now() + at_most;
+    while (!is_unused(*which)) {
+      if (std::chrono::steady_clock::now() > until) {
+        log_warn("A plugin stays in memory: requests that were found for it have not ended.",
+                 {{"plugin", which->id}, {"requests", std::to_string(which->running->in_flight())}});
+        keep_for_ever(std::move(which));
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    out.push_back(std::move(row));
+    which->running->jobs.reset();
+    which->running->writer.reset();
+    which->running->database.reset();
+    which->running.reset();
   }
-  return out;
+  if (which->file) {
+    const auto report = which->file->unload();
+    if (report.mapped) log_info("A plugin stays mapped.", {{"plugin", which->id}, {"reason", report.why}});
+  }
+  which.reset();
 }
 
 std::shared_ptr<runtime::instance> plugin_set::find(const std::string& plugin) const {
@@ -466,6 +267,53 @@ std::shared_ptr<runtime::instance> plugin_set::find(const std::string& plugin) c
   for (const auto& e : entries_)
     if (e->id == plugin) return e->running;
   return nullptr;
+}
+
+// With mutex_ held. The first refusal, where a route of one is another one's: that one is left out.
+result<void> plugin_set::add_routes(runtime::route_table& table) const {
+  result<void> out;
+  for (const auto& e : entries_) {
+    if (!e->running || e->leaving) continue;
+    if (auto added = table.add(e->running); !added && out) out = std::move(added);
+  }
+  return out;
+}
+
+void plugin_set::publish_routes() {
+  const std::lock_guard one(publishing_);
+  auto table = std::make_shared<runtime::route_table>();
+  std::map<std::string, std::shared_ptr<absent_plugin>> absent;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto added = add_routes(*table); !added)
+      log_error("Routes could not be added.", {{"error", added.failure().text}});
+    absent = absent_;
+  }
+  if (parts_.add_apart) parts_.add_apart(*table);
+  // Last: where another plugin has such a route, that one answers.
+  for (const auto& [id, gone] : absent) static_cast<void>(table->add(gone, gone->routes()));
+  parts_.router->routes(std::move(table));
+}
+
+// The topology that counts has it here. With mutex_ held, or before others can know of this set.
+bool plugin_set::is_placed_here(const std::string& plugin) const {
+  const auto at = model_->plugins.find(plugin);
+  return at != model_->plugins.end() &&
+         std::ranges::any_of(at->second.hosts, [&](const auto& h) { return *h == parts_.host_name; });
+}
+
+// From the next table on these answer that the plugin is not available.
+void plugin_set::keep_routes(const entry& of) {
+  std::vector<runtime::apart_route> routes;
+  if (of.running) {
+    for (const auto& r : of.running->declared.routes) routes.push_back({r.method, r.pattern});
+  } else if (of.file) {
+    for (const auto& r : of.file->promised().routes) routes.push_back({r.method, r.pattern});
+  } else if (auto promised = manifest_to_start(*of.model, of.id, parts_.home)) {
+    for (auto& r : promised->routes) routes.push_back({std::move(r.method), std::move(r.pattern)});
+  }
+  const std::lock_guard lock(mutex_);
+  absent_[of.id] = std::make_shared<absent_plugin>(of.id, std::move(routes));
 }
 
 }  // namespace gantry::lifecycle

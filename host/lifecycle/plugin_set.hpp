@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -13,11 +14,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "bus/bus.hpp"
+#include "lifecycle/absent_plugin.hpp"
 #include "lifecycle/receipt.hpp"
 #include "loader/module.hpp"
 #include "observability/health.hpp"
@@ -61,6 +64,9 @@ struct host_parts {
   // Told of each plugin that has been replaced by another version that has proven itself. Empty: nobody wants to know.
   std::function<void(const std::string&)> swapped;
   std::chrono::milliseconds start_timeout{30'000};  // of create, setup and start together
+  // Between two looks for the store of a plugin that could not be reached: grows from the first to the longest.
+  std::chrono::milliseconds first_store_pause{1'000};
+  std::chrono::milliseconds longest_store_pause{30'000};
 };
 
 // A topic of the topology, as the bus wants it.
@@ -90,7 +96,9 @@ struct swap_request {
   std::chrono::microseconds probation{-1};  // negative: the topology's
   shared_topology by{};                     // with the settings and configuration of this one; null: those it has
   bool reconfigure = false;                 // the file that runs now, for the sake of `by`
-  bool back = false;  // takes back a swap that went through: migrations that only add may be ahead of the file
+  bool back = false;     // takes back a swap that went through: migrations that only add may be ahead of the file
+  std::string digest{};  // SHA-256 that the file has to have; empty: any
+  std::string run{};     // of the change that this belongs to, by which it is taken back; empty: it never is
 };
 
 // The file that a plugin runs from.
@@ -112,7 +120,7 @@ class plugin_set {
   plugin_set& operator=(const plugin_set&) = delete;
 
   // Opens the topology's topics, then loads and starts every plugin of this host. Fails only for what concerns all; a
-  // plugin's own failure is in its row.
+  // plugin's own failure is in its row. One whose store can't be reached is started when it can be.
   result<void> start();
 
   // No new requests or events; returns when what is in progress has ended or the time is over. False: something did not
@@ -135,11 +143,12 @@ class plugin_set {
   // changes]
   result<void> open_topics(const topology::topology& model);
   // Brings a plugin to the host while the others work: loads, checks, migrates and starts it, adds its routes, joins
-  // its group. One that has failed is tried again. conflict: it runs, or another plugin has a route of it. Nothing of
-  // it is left when that fails. `file`: in the place of the topology's library, also at the next start. [a thread for
-  // changes, one change at a time]
+  // its group. One that has failed is tried again, and stays what it was when that fails. conflict: it runs, or another
+  // plugin has a route of it. Nothing of it is left when that fails. `file`: in the place of the topology's library. A
+  // restart comes up with what was added. [a thread for changes, one change at a time]
   result<void> add(const std::string& plugin, const shared_topology& by, const std::filesystem::path& file = {});
-  // Takes a plugin from the host: its routes go, what it has begun ends, then it stops and is unloaded; its data stays.
+  // Takes a plugin from the host: its requests end, what it has begun ends, then it stops and is unloaded; its data
+  // stays. As long as the topology that counts has it here its routes answer 503, for it may be about to run elsewhere.
   // timeout: something did not end, or `given_up` became true; it works on as before. [as add]
   result<void> remove(const std::string& plugin, std::chrono::milliseconds at_most, const std::atomic<bool>& given_up);
   // Takes over the settings that need no new instance. not_found. [as add]
@@ -166,8 +175,10 @@ class plugin_set {
     std::unique_ptr<loader::module> file;
     std::shared_ptr<runtime::instance> running;
     std::unique_ptr<runtime::observers> watching;
+    observability::owner_id figures = 0;  // of the series that ask its lane
     observability::gauge* lag = nullptr;  // running's; null: it has none
     std::string error;
+    bool waits = false;      // it has failed because its store can't be reached now
     bool abandoned = false;  // hangs in plugin code: kept, never destroyed
     bool swapped = false;    // what a swap left, not the topology's library
     bool swapping = false;   // it, or another change, is under way
@@ -177,7 +188,14 @@ class plugin_set {
 
   result<void> bring_up(entry& e);
   result<void> declare(entry& e, const std::filesystem::path& file = {});
-  result<void> note_file(const entry& e);
+  result<void> note_file(const entry& e) const;
+  result<void> bring(const std::string& plugin, const shared_topology& by, const std::filesystem::path& file,
+                     bool noted);
+  void begin_starting_again();
+  void end_starting_again();
+  void start_again();
+  std::size_t try_waiting(std::size_t& left);
+  bool still_waits(const std::string& plugin);
   result<void> introduce(entry& e);
   result<bool> alone_in(store::store& database, std::string_view version) const;
   result<void> open_store(entry& e);
@@ -185,22 +203,34 @@ class plugin_set {
   void watch(entry& e);
   void show_figures(entry& e);
   bool end(std::unique_ptr<entry>& which);
-  void unload(entry& which);
+  void unload(std::unique_ptr<entry>& which, std::chrono::microseconds at_most);
   entry* find_entry(const std::string& plugin) const;
+  std::unique_ptr<entry> exchange_entry(const entry* which, std::unique_ptr<entry> by);
+  static bool is_unused(const entry& which);
   static bool is_idle(const entry& which);
-  error comes_back(entry& which);
+  bool is_placed_here(const std::string& plugin) const;
+  void keep_routes(const entry& of);
+  error comes_back(entry& which, bool given_up);
+  error not_added(std::unique_ptr<entry> e, const entry* stands, const error& why);
+  result<void> add_routes(runtime::route_table& table) const;
   result<void> routes_fit(const entry& newcomer);
   static void keep_for_ever(std::unique_ptr<entry> what);
 
   const host_parts parts_;
   std::mutex swaps_;       // held by the one under way
   std::mutex publishing_;  // one table after the other
+  std::mutex changing_;    // held by who adds or removes a plugin
+  std::thread starter_;    // while plugins wait for their stores
+  std::mutex starting_mutex_;
+  std::condition_variable starting_wake_;
+  bool starting_ends_ = false;  // guarded by starting_mutex_
   mutable std::mutex mutex_;
   shared_topology model_;  // guarded by mutex_
   std::deque<runtime::topic_directory>
       topics_;  // each whole; the last one counts; guarded by mutex_, but for the content
-  std::vector<std::unique_ptr<entry>> entries_;           // guarded by mutex_
-  std::map<std::string, std::uint64_t> last_generation_;  // that was used last; guarded by mutex_
+  std::vector<std::unique_ptr<entry>> entries_;                   // guarded by mutex_
+  std::map<std::string, std::shared_ptr<absent_plugin>> absent_;  // whose routes answer for it; guarded by mutex_
+  std::map<std::string, std::uint64_t> last_generation_;          // that was used last; guarded by mutex_
   bool stopped_ = false;
 };
 

@@ -3,11 +3,15 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/keep_newest.hpp"
 #include "base/replace_file.hpp"
 #include "base/text.hpp"
+#include "observability/log.hpp"
 
 namespace gantry::lifecycle {
 namespace {
+
+constexpr std::size_t kept_receipts = 100;  // of a plugin on a host
 
 // Writes the members of one object.
 class object {
@@ -50,12 +54,18 @@ std::filesystem::path folder_of(const std::filesystem::path& state) {
 
 std::string_view to_string(swap_outcome outcome) noexcept {
   switch (outcome) {
+    case swap_outcome::begun:
+      return "begun";
     case swap_outcome::swapped:
       return "swapped";
     case swap_outcome::refused:
       return "refused";
     case swap_outcome::flipped_back:
       return "flipped back";
+    case swap_outcome::stuck:
+      return "stuck";
+    case swap_outcome::interrupted:
+      return "interrupted";
   }
   return "unknown";
 }
@@ -112,14 +122,34 @@ std::string to_json(const swap_receipt& r) {
   return out;
 }
 
-result<void> keep_receipt(const std::filesystem::path& state, const swap_receipt& receipt) {
+result<void> keep_receipt(const std::filesystem::path& state, const swap_receipt& receipt, bool last) {
   const auto text = to_json(receipt) + "\n";
   const auto folder = folder_of(state);
-  if (auto done = replace_file(
-          folder / (receipt.plugin + "." + receipt.host + "-" + std::to_string(receipt.begun_us) + ".json"), text);
-      !done)
+  const auto name = receipt.plugin + "." + receipt.host;
+  if (auto done = replace_file(folder / (name + "-" + std::to_string(receipt.begun_us) + ".json"), text); !done)
     return done;
-  return replace_file(folder / (receipt.plugin + "." + receipt.host + ".json"), text);
+  keep_newest(folder, name + "-", ".json", kept_receipts);
+  return last ? replace_file(folder / (name + ".json"), text) : result<void>();
+}
+
+// Written by to_json(), so these words stand there as they are looked for.
+void settle_receipt(const std::filesystem::path& state, const std::string& plugin, const std::string& host) {
+  auto text = last_receipt(state, plugin, host);
+  if (!text) return;
+  constexpr std::string_view begun = R"("outcome":"begun","reasons":[])", time = R"("begunUs":)";
+  const auto at = text->find(begun);
+  const auto when = text->find(time);
+  if (at == std::string::npos || when == std::string::npos) return;
+  const auto digits = text->substr(when + time.size(), text->find(',', when) - when - time.size());
+  text->replace(at, begun.size(),
+                R"("outcome":"interrupted","reasons":["the process ended before the swap did; it came up with the )"
+                R"(generation that its pointer names"])");
+  const auto folder = folder_of(state);
+  const auto name = plugin + "." + host;
+  for (const auto& file : {name + "-" + digits + ".json", name + ".json"})
+    if (auto done = replace_file(folder / file, *text); !done)
+      observability::log_warn("A swap's receipt could not be kept.",
+                              {{"plugin", plugin}, {"error", done.failure().text}});
 }
 
 result<std::string> last_receipt(const std::filesystem::path& state, const std::string& plugin,

@@ -11,7 +11,14 @@
 
 namespace gantry::lifecycle {
 
-enum class swap_outcome { swapped, refused, flipped_back };
+enum class swap_outcome {
+  begun,  // it is under way, or the process has died in it
+  swapped,
+  refused,
+  flipped_back,
+  stuck,        // it was to go back and could not: the newer one works on, and a restart has the former one
+  interrupted,  // the process ended before it did
+};
 std::string_view to_string(swap_outcome outcome) noexcept;
 
 struct swap_step {
@@ -35,6 +42,7 @@ struct swap_receipt {
   std::string plugin;
   std::string host;
   swap_outcome outcome = swap_outcome::refused;
+  bool busy = false;                   // refused because another change was under way: it may go through later
   std::vector<std::string> reasons;    // why it was refused or went back; empty when it went through
   std::vector<std::string> overruled;  // what --force let pass
   std::string from_version;
@@ -56,8 +64,11 @@ struct swap_receipt {
 
 std::string to_json(const swap_receipt& receipt);
 
-// Under <state>/receipts/: <plugin>.<host>.json, the last one, and one with its time that stays. io.
-result<void> keep_receipt(const std::filesystem::path& state, const swap_receipt& receipt);
+// Under <state>/receipts/: <plugin>.<host>.json, the last one, and one with its time, of which the newest hundred stay.
+// Kept again with the same time it replaces itself. `last`: false for one that must not hide another under way. io.
+result<void> keep_receipt(const std::filesystem::path& state, const swap_receipt& receipt, bool last = true);
+// At a start: a last one that has only begun was interrupted, and says so from then on.
+void settle_receipt(const std::filesystem::path& state, const std::string& plugin, const std::string& host);
 // The JSON of the last one. not_found: none was made.
 result<std::string> last_receipt(const std::filesystem::path& state, const std::string& plugin,
                                  const std::string& host);

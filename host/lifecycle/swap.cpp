@@ -9,6 +9,7 @@
 #include "jobs/job_board.hpp"
 #include "lifecycle/generation_pointer.hpp"
 #include "lifecycle/loading.hpp"
+#include "lifecycle/old_copies.hpp"
 #include "lifecycle/plugin_set.hpp"
 #include "lifecycle/swap_check.hpp"
 #include "loader/file_image.hpp"
@@ -89,20 +90,32 @@ class plugin_set::swap_run {
   }
 
   swap_receipt run() {
-    if (!take_place()) return receipt_;
+    if (!take_place()) {
+      // While another swap of it is under way the last receipt is that one's. A plan asks again and again.
+      if (!receipt_.busy || what_.run.empty()) keep(!receipt_.busy);
+      return receipt_;
+    }
     before_ = work_of(present().counts);
+    // Should the process end in it, this is what is left to say so.
+    receipt_.outcome = swap_outcome::begun;
+    keep();
+    receipt_.outcome = swap_outcome::refused;
     go();
     {
       const std::lock_guard lock(set_.mutex_);
       entry_->swapping = false;
     }
     receipt_.work = work_of(present().counts) - before_;
-    if (auto kept = keep_receipt(*set_.parts_.model->state, receipt_); !kept)
-      log_warn("A swap's receipt could not be kept.", {{"plugin", what_.plugin}, {"error", kept.failure().text}});
+    keep();
+    remove_old_copies(*model().state, what_.plugin);
     return receipt_;
   }
 
  private:
+  void keep(bool last = true) const {
+    if (auto kept = keep_receipt(*set_.parts_.model->state, receipt_, last); !kept)
+      log_warn("A swap's receipt could not be kept.", {{"plugin", what_.plugin}, {"error", kept.failure().text}});
+  }
   runtime::instance& present() { return *entry_->running; }
   const topology::topology& model() const { return *model_; }
   const topology::plugin_settings& settings() const { return model_->plugins.at(what_.plugin); }
@@ -114,6 +127,7 @@ class plugin_set::swap_run {
       if (e->id == what_.plugin) entry_ = e.get();
     if (entry_ == nullptr || !entry_->running || !entry_->running->writer)
       return refuse(what_.plugin + " does not run on host " + set_.parts_.host_name);
+    receipt_.busy = entry_->swapping;
     if (entry_->swapping) return refuse("another swap of " + what_.plugin + " is under way");
     if (entry_->running->state() != runtime::phase::running)
       return refuse(what_.plugin + " is " + std::string(runtime::to_string(entry_->running->state())));
@@ -142,7 +156,9 @@ class plugin_set::swap_run {
       go_back();
       return;
     }
-    if (auto moved = move_pointer(entry_->file->generation(), *entry_->file, will_be_preferred_); !moved) {
+    former_file instead;
+    if (!what_.run.empty() && !what_.back) instead = {former_->file->copy(), former_->file->digest(), what_.run};
+    if (auto moved = move_pointer(entry_->file->generation(), *entry_->file, will_be_preferred_, instead); !moved) {
       receipt_.reasons.push_back("the pointer could not be moved: " + moved.failure().text);
       go_back();
       return;
@@ -189,6 +205,9 @@ class plugin_set::swap_run {
     if (!promised) return refuse(promised.failure());
     receipt_.to_version = promised->version;
     receipt_.to_digest = loader::digest_of(*image);
+    if (!what_.digest.empty() && what_.digest != receipt_.to_digest)
+      return refuse(file_.string() + ": found SHA-256 " + receipt_.to_digest + ", expected " + what_.digest +
+                    ": the file has changed since that was planned");
     library_digest_ = receipt_.to_digest;
     if (library && *library != file_)
       if (auto other = loader::read_image(*library)) library_digest_ = loader::digest_of(*other);
@@ -217,7 +236,7 @@ class plugin_set::swap_run {
     if (!receipt_.reasons.empty()) return false;
     fault_point("swap.stage");
     // A kill from here on comes up in the present generation.
-    if (auto done = move_pointer(entry_->file->generation(), *entry_->file, was_preferred_); !done)
+    if (auto done = move_pointer(entry_->file->generation(), *entry_->file, was_preferred_, was_instead_); !done)
       return refuse(done.failure());
     step("check");
     return true;
@@ -228,6 +247,7 @@ class plugin_set::swap_run {
     const auto pointer = read_pointer(*model().state, what_.plugin, set_.parts_.home);
     if (!pointer) return pointer.failure();
     const bool known = *pointer && (*pointer)->digest == receipt_.from_digest;
+    if (known) was_instead_ = {(*pointer)->former_copy, (*pointer)->former_digest, (*pointer)->former_run};
     if (what_.reconfigure) {
       library_digest_ = known ? (*pointer)->library_digest : receipt_.from_digest;
       was_preferred_ = will_be_preferred_ = known && (*pointer)->preferred;
@@ -248,8 +268,13 @@ class plugin_set::swap_run {
     next_->swapped = true;
     next_->file = std::move(*file);
     receipt_.to_generation = generation;
+    if (next_->file->digest() != receipt_.to_digest)
+      return refuse(file_.string() + " was written while it was looked at: found SHA-256 " + next_->file->digest() +
+                    ", expected " + receipt_.to_digest);
     if (auto done = set_.introduce(*next_); !done) return refuse(done.failure());
     auto& i = *next_->running;
+    // What the file before has died of says nothing about another one.
+    i.around.deadly = receipt_.to_digest == receipt_.from_digest ? present().around.deadly : nullptr;
     align(i.declared.jobs, present().declared.jobs);
     align(i.declared.timers, present().declared.timers);
     i.database = present().database;
@@ -420,11 +445,13 @@ class plugin_set::swap_run {
           total_of(since) == 0 ? 0.0 : static_cast<double>(failures) / static_cast<double>(total_of(since));
       if (failures >= burst_least && share > std::max(burst_share_least, share_before * burst_factor))
         return refuse("in probation " + std::to_string(failures) + " of " + std::to_string(total_of(since)) +
-                      " requests, events and jobs failed");
+                      " requests, events and jobs failed, the first with: " + present().failures.first());
       const auto well = present().health();
-      sick = well || !was_well_ ? 0 : sick + 1;
+      // A store that can't be reached is no doing of the newer code.
+      sick = well || !was_well_ || !present().writer->count().away.empty() ? 0 : sick + 1;
       if (sick >= sick_looks) return refuse("in probation it was not healthy: " + well.failure().text);
-      if (given_up_.load()) return refuse("the host stops");
+      // What takes a change back ends whole: half of one is worse than a host that takes a little longer.
+      if (given_up_.load() && !what_.back) return refuse("the host stops");
       const auto now = std::chrono::steady_clock::now();
       if (now >= until) break;
       std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(probe_every, until - now));
@@ -440,7 +467,10 @@ class plugin_set::swap_run {
     next_->running->state(runtime::phase::running);
     next_->watching = std::make_unique<runtime::observers>(*next_->running, *set_.parts_.events, *set_.parts_.lanes);
     if (!flipped()) {
-      // Neither may be taken away: the newer one goes on.
+      // Neither may be taken away: the newer one goes on, and a restart comes up with the former one.
+      receipt_.outcome = swap_outcome::stuck;
+      receipt_.resident.push_back("generation " + std::to_string(next_->file->generation()) +
+                                  ": it was to come back and could not");
       log_error("A swap could not be taken back.", {{"plugin", what_.plugin}, {"error", receipt_.reasons.back()}});
       keep_for_ever(std::move(next_));
       return;
@@ -497,7 +527,12 @@ class plugin_set::swap_run {
         return *host != set_.parts_.host_name && topology::split_process(*host).host == set_.parts_.home;
       });
       if (!elsewhere || id == what_.plugin) continue;
-      if (auto found = manifest_to_start(model(), id, set_.parts_.home)) out.push_back(std::move(*found));
+      auto found = manifest_to_start(model(), id, set_.parts_.home);
+      if (found)
+        out.push_back(std::move(*found));
+      else
+        log_warn("A swap is not checked against a plugin whose manifest can't be read.",
+                 {{"plugin", what_.plugin}, {"other", id}, {"error", found.failure().text}});
     }
     return out;
   }
@@ -519,9 +554,18 @@ class plugin_set::swap_run {
                {{"plugin", what_.plugin}, {"error", done.failure().text}});
   }
 
-  result<void> move_pointer(std::uint64_t generation, const loader::module& file, bool preferred) {
+  // What a file has taken the place of: see generation_pointer.
+  struct former_file {
+    std::filesystem::path copy{};
+    std::string digest{};
+    std::string run{};
+  };
+
+  result<void> move_pointer(std::uint64_t generation, const loader::module& file, bool preferred,
+                            const former_file& instead) {
     return write_pointer(*model().state, what_.plugin, set_.parts_.home,
-                         {generation, file.copy(), file.digest(), library_digest_, preferred});
+                         {generation, file.copy(), file.digest(), library_digest_, preferred, instead.copy,
+                          instead.digest, instead.run});
   }
 
   plugin_set& set_;
@@ -529,6 +573,7 @@ class plugin_set::swap_run {
   const std::function<void(const swap_step&)>& tell_;
   const std::atomic<bool>& given_up_;
   shared_topology model_;  // that the next generation goes by
+  former_file was_instead_;
   bool was_preferred_ = false;
   bool will_be_preferred_ = false;
   swap_receipt receipt_;
@@ -551,27 +596,16 @@ swap_receipt plugin_set::swap(const swap_request& what, const std::function<void
     refused.plugin = what.plugin;
     refused.host = parts_.home;
     refused.begun_us = parts_.time->wall_us();
+    refused.busy = true;
     refused.reasons.emplace_back("another swap is under way on this host");
+    if (!what.run.empty()) return refused;
+    if (auto kept = keep_receipt(*parts_.model->state, refused, false); !kept)
+      log_warn("A swap's receipt could not be kept.", {{"plugin", what.plugin}, {"error", kept.failure().text}});
     return refused;
   }
   auto receipt = swap_run(*this, what, tell, given_up).run();
   if (receipt.outcome == swap_outcome::swapped && parts_.swapped) parts_.swapped(what.plugin);
   return receipt;
-}
-
-void plugin_set::publish_routes() {
-  const std::lock_guard one(publishing_);
-  auto table = std::make_shared<runtime::route_table>();
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& e : entries_) {
-      if (!e->running || e->leaving) continue;
-      if (auto added = table->add(e->running); !added)
-        log_error("Routes could not be added.", {{"plugin", e->id}, {"error", added.failure().text}});
-    }
-  }
-  if (parts_.add_apart) parts_.add_apart(*table);
-  parts_.router->routes(std::move(table));
 }
 
 }  // namespace gantry::lifecycle

@@ -6,9 +6,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 namespace gantry::loader {
 namespace {
@@ -27,6 +31,7 @@ class descriptor {
     if (number_ >= 0) ::close(number_);
   }
   int number() const noexcept { return number_; }
+  int release() noexcept { return std::exchange(number_, -1); }
 
  private:
   int number_;
@@ -63,22 +68,27 @@ result<void> lock(const descriptor& directory, const std::filesystem::path& path
   return {};
 }
 
-}  // namespace
-
-std::filesystem::path generation_path(const std::filesystem::path& state_dir, const std::string& plugin,
-                                      std::uint64_t generation, const std::string& digest) {
-  const std::string name = plugin + '-' + std::to_string(generation) + '-' + digest.substr(0, 16) + ".so";
-  return std::filesystem::absolute(state_dir).lexically_normal() / "generations" / name;
+// Whether the file there is ours alone to change and has these bytes.
+bool is_there(const std::filesystem::path& path, std::string_view bytes) {
+  const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat found = {};
+  if (file.number() < 0 || ::fstat(file.number(), &found) != 0) return false;
+  if (!S_ISREG(found.st_mode) || found.st_uid != ::geteuid() || (found.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+      (found.st_mode & S_IXUSR) == 0 || static_cast<std::uint64_t>(found.st_size) != bytes.size())
+    return false;
+  std::array<char, 64 * 1024> piece;
+  while (!bytes.empty()) {
+    const ssize_t got = ::read(file.number(), piece.data(), std::min(piece.size(), bytes.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    const auto size = static_cast<std::size_t>(got);
+    if (bytes.substr(0, size) != std::string_view(piece.data(), size)) return false;
+    bytes.remove_prefix(size);
+  }
+  return true;
 }
 
-result<void> write_generation(const file_image& image, const std::filesystem::path& path) {
-  const std::filesystem::path directory = path.parent_path();
-  if (auto allowed = refuse_noexec(directory); !allowed) return allowed;
-  std::error_code code;
-  std::filesystem::create_directories(directory, code);
-  if (code) return error{errc::io, directory.string() + ": " + code.message()};
-  const descriptor held(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (auto locked = lock(held, directory); !locked) return locked;
+result<void> write_anew(const file_image& image, const std::filesystem::path& path, const descriptor& directory) {
   std::filesystem::path unfinished = path;
   unfinished += ".part";
   ::unlink(unfinished.c_str());
@@ -92,7 +102,88 @@ result<void> write_generation(const file_image& image, const std::filesystem::pa
     if (::fsync(file.number()) != 0) return system_error(unfinished, errno);
   }
   if (::rename(unfinished.c_str(), path.c_str()) != 0) return system_error(path, errno);
-  if (::fsync(held.number()) != 0) return system_error(directory, errno);
+  if (::fsync(directory.number()) != 0) return system_error(path.parent_path(), errno);
+  return {};
+}
+
+// "<plugin>-<n>-<16 digits>.so"
+bool is_copy_of(std::string_view name, std::string_view plugin) {
+  constexpr std::string_view ending = ".so", decimal = "0123456789", hexadecimal = "0123456789abcdef";
+  if (!name.starts_with(plugin) || !name.ends_with(ending)) return false;
+  name.remove_prefix(plugin.size());
+  name.remove_suffix(ending.size());
+  if (name.size() < 19 || name.front() != '-') return false;
+  const auto digest = name.substr(name.size() - 16);
+  const auto number = name.substr(1, name.size() - 18);
+  return name[name.size() - 17] == '-' && number.find_first_not_of(decimal) == std::string_view::npos &&
+         digest.find_first_not_of(hexadecimal) == std::string_view::npos;
+}
+
+// A shared lock on it stands for a process that has it loaded.
+bool is_in_use(const std::filesystem::path& path) {
+  const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return file.number() < 0 || ::flock(file.number(), LOCK_EX | LOCK_NB) != 0;
+}
+
+}  // namespace
+
+copy_in_use& copy_in_use::operator=(copy_in_use&& other) noexcept {
+  if (this != &other) {
+    if (file_ >= 0) ::close(file_);
+    file_ = std::exchange(other.file_, -1);
+  }
+  return *this;
+}
+
+copy_in_use::~copy_in_use() {
+  if (file_ >= 0) ::close(file_);
+}
+
+std::filesystem::path generation_path(const std::filesystem::path& state_dir, const std::string& plugin,
+                                      std::uint64_t generation, const std::string& digest) {
+  const std::string name = plugin + '-' + std::to_string(generation) + '-' + digest.substr(0, 16) + ".so";
+  return std::filesystem::absolute(state_dir).lexically_normal() / "generations" / name;
+}
+
+result<copy_in_use> write_generation(const file_image& image, const std::filesystem::path& path) {
+  const std::filesystem::path directory = path.parent_path();
+  if (auto allowed = refuse_noexec(directory); !allowed) return allowed.failure();
+  std::error_code code;
+  std::filesystem::create_directories(directory, code);
+  if (code) return error{errc::io, directory.string() + ": " + code.message()};
+  const descriptor held(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (auto locked = lock(held, directory); !locked) return locked.failure();
+  if (!is_there(path, image.bytes))
+    if (auto written = write_anew(image, path, held); !written) return written.failure();
+  // While the directory is held: who removes copies would take it for one that nobody uses.
+  descriptor used(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (used.number() < 0 || ::flock(used.number(), LOCK_SH) != 0) return system_error(path, errno);
+  return copy_in_use(used.release());
+}
+
+result<void> remove_copies(const std::filesystem::path& directory, const std::string& plugin, std::size_t spare,
+                           const std::function<std::optional<std::set<std::string>>()>& named) {
+  std::error_code code;
+  if (!std::filesystem::is_directory(directory, code)) return {};
+  const descriptor held(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (auto locked = lock(held, directory); !locked) return locked;
+  const auto wanted = named();
+  if (!wanted) return {};
+  std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> free;
+  for (std::filesystem::directory_iterator at(directory, code), end; !code && at != end; at.increment(code)) {
+    const auto name = at->path().filename().string();
+    std::error_code gone;
+    const auto written = std::filesystem::last_write_time(at->path(), gone);
+    if (!gone && is_copy_of(name, plugin) && !wanted->contains(name) && !is_in_use(at->path()))
+      free.emplace_back(written, at->path());
+  }
+  if (code) return error{errc::io, directory.string() + ": " + code.message()};
+  std::sort(free.rbegin(), free.rend());
+  for (std::size_t i = spare; i < free.size(); ++i) {
+    std::filesystem::remove(free[i].second.string() + ".minisig", code);
+    if (!std::filesystem::remove(free[i].second, code) && code)
+      return error{errc::io, free[i].second.string() + ": " + code.message()};
+  }
   return {};
 }
 

@@ -140,10 +140,11 @@ result<void> check_entry(const gantry_entry& entry, const manifest& promised, co
 
 class loaded_module final : public module {
  public:
-  loaded_module(checked_file file, std::filesystem::path copy, std::uint64_t generation,
+  loaded_module(checked_file file, std::filesystem::path copy, copy_in_use used, std::uint64_t generation,
                 boost::dll::shared_library library, const gantry_entry& entry)
       : file_(std::move(file)),
         copy_(std::move(copy)),
+        used_(std::move(used)),
         generation_(generation),
         library_(std::move(library)),
         entry_(&entry) {
@@ -165,7 +166,12 @@ class loaded_module final : public module {
     library_.unload();
     unload_report report;
     report.mapped = is_mapped(copy_);
-    if (report.mapped) report.why = pinned_by();
+    if (report.mapped) {
+      report.why = pinned_by();
+      used_.keep();
+    } else {
+      used_ = {};
+    }
     report_ = std::move(report);
     return *report_;
   }
@@ -181,6 +187,7 @@ class loaded_module final : public module {
 
   checked_file file_;
   std::filesystem::path copy_;
+  copy_in_use used_;
   std::uint64_t generation_;
   boost::dll::shared_library library_;
   const gantry_entry* entry_;
@@ -201,9 +208,8 @@ result<std::unique_ptr<module>> load(const std::filesystem::path& file, const lo
     return error{errc::conflict, name + ": generation " + std::to_string(options.generation) + " of " +
                                      options.plugin_id + " is already mapped: load it as a later generation"};
   }
-  if (auto written = write_generation(checked->image, copy); !written) {
-    return error{written.failure().code, name + ": " + written.failure().text};
-  }
+  auto used = write_generation(checked->image, copy);
+  if (!used) return error{used.failure().code, name + ": " + used.failure().text};
   if (checked->signature.state != signature_state::none && copy != std::filesystem::absolute(file).lexically_normal()) {
     // Beside the copy as well: a host that starts with it checks it again.
     auto signed_by = read_image(file.string() + ".minisig");
@@ -217,7 +223,7 @@ result<std::unique_ptr<module>> load(const std::filesystem::path& file, const lo
   }
   const gantry_entry& entry = library->get<const gantry_entry>("gantry_plugin");
   if (auto honest = check_entry(entry, checked->promised, name); !honest) return honest.failure();
-  return std::unique_ptr<module>(std::make_unique<loaded_module>(std::move(*checked), std::move(copy),
+  return std::unique_ptr<module>(std::make_unique<loaded_module>(std::move(*checked), std::move(copy), std::move(*used),
                                                                  options.generation, std::move(*library), entry));
 }
 

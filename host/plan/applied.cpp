@@ -29,6 +29,10 @@ std::optional<std::string> read(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::filesystem::path applied_note(const std::filesystem::path& state, const std::string& host) {
+  return beside(state, host, note);
+}
+
 // The note names the text by its digest: one that a kill has separated from its text does not count.
 result<void> write_applied(const std::filesystem::path& state, const std::string& host, const applied_topology& what) {
   // The text may have secrets that somebody has written into it.
@@ -38,23 +42,29 @@ result<void> write_applied(const std::filesystem::path& state, const std::string
   if (failed) return error{errc::io, folder_of(state).string() + ": " + failed.message()};
   if (auto done = replace_file(beside(state, host, text_of_topology), what.text); !done) return done;
   return replace_file(beside(state, host, note), "text " + digest_of_text(what.text) + "\nfile-digest " +
-                                                     what.file_digest + "\nfile " + what.file + "\n");
+                                                     what.file_digest + "\nformer-text " + what.former_digest +
+                                                     "\nformer-file-digest " + what.former_file_digest + "\nfile " +
+                                                     what.file + "\n");
 }
 
 std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host) {
   auto text = read(beside(state, host, text_of_topology));
   std::ifstream in(beside(state, host, note));
-  if (!text || !in) return std::nullopt;
+  if (!in) return std::nullopt;
   applied_topology out;
   std::string digest;
   for (std::string line; std::getline(in, line);) {
     const auto blank = line.find(' ');
     if (blank == std::string::npos) continue;
     const auto name = line.substr(0, blank);
-    auto& to = name == "text" ? digest : name == "file-digest" ? out.file_digest : out.file;
+    auto& to = name == "text"                 ? digest
+               : name == "file-digest"        ? out.file_digest
+               : name == "former-text"        ? out.former_digest
+               : name == "former-file-digest" ? out.former_file_digest
+                                              : out.file;
     to = line.substr(blank + 1);
   }
-  if (digest != digest_of_text(*text)) return std::nullopt;
+  if (!text || digest != digest_of_text(*text)) return std::nullopt;
   out.text = std::move(*text);
   return out;
 }
@@ -66,6 +76,26 @@ std::vector<std::string> applied_hosts(const std::filesystem::path& state) {
        at.increment(failed))
     if (at->path().extension() == note) out.push_back(at->path().stem().string());
   std::sort(out.begin(), out.end());
+  return out;
+}
+
+applied_topology next_applied(const std::optional<applied_topology>& present, const std::string& topology_file,
+                              const std::string& file_digest, const std::string& file, const std::string& text) {
+  applied_topology out{topology_file, file == topology_file ? digest_of_text(text) : file_digest, text, {}, {}};
+  if (!present) return out;
+  const bool same = present->text == text;
+  out.former_digest = same ? present->former_digest : digest_of_text(present->text);
+  out.former_file_digest = same ? present->former_file_digest : present->file_digest;
+  return out;
+}
+
+applied_topology former_applied(const std::optional<applied_topology>& present, const std::string& topology_file,
+                                const std::string& file_digest, const std::string& file, const std::string& text) {
+  if (present && present->text == text) return *present;  // it was taken back already
+  auto out = next_applied(present, topology_file, file_digest, file, text);
+  if (present && present->former_digest == digest_of_text(text)) out.file_digest = present->former_file_digest;
+  out.former_digest.clear();
+  out.former_file_digest.clear();
   return out;
 }
 

@@ -16,6 +16,9 @@ struct applied_topology {
   std::string file;         // the topology file that the host was started with
   std::string file_digest;  // SHA-256 of it then
   std::string text;         // what the host runs
+  // What it ran before, for whoever takes that back: the note of then is this. Empty: nobody will.
+  std::string former_digest{};       // SHA-256 of the text
+  std::string former_file_digest{};  // its file_digest
 };
 
 // Durable when it returns. io.
@@ -24,10 +27,22 @@ result<void> write_applied(const std::filesystem::path& state, const std::string
 // Nothing: no host of this name has written one, or it is not complete.
 std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host);
 
+// The file that says what a host runs, as long as the text beside it is the one that it names.
+std::filesystem::path applied_note(const std::filesystem::path& state, const std::string& host);
+
 // Every host that has written one.
 std::vector<std::string> applied_hosts(const std::filesystem::path& state);
 
-// SHA-256 of a text.
+// What takes the place of `present` when a host goes by another text, which was brought from `file`: should the
+// topology file, now of `file_digest`, be that one, it says what it said when it was read, whatever it has become
+// since.
+applied_topology next_applied(const std::optional<applied_topology>& present, const std::string& topology_file,
+                              const std::string& file_digest, const std::string& file, const std::string& text);
+// What was noted before `present`, as far as `text` is what ran then; else as next_applied().
+applied_topology former_applied(const std::optional<applied_topology>& present, const std::string& topology_file,
+                                const std::string& file_digest, const std::string& file, const std::string& text);
+
+// SHA-256 of a text. Thread: any.
 std::string digest_of_text(std::string_view text);
 
 }  // namespace gantry::plan

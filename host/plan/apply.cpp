@@ -7,26 +7,33 @@ namespace {
 
 // Whether the hosts have to know of the new topology by then.
 bool comes_after_adoption(const step& s) {
-  return s.kind == step_kind::note || s.kind == step_kind::restart || (s.kind == step_kind::remove && !s.first);
+  return s.kind == step_kind::note || s.kind == step_kind::restart || (s.kind == step_kind::remove && !s.first) ||
+         s.last;
 }
 
 std::string named(const step& s) { return s.host + ": " + s.title; }
 
+// A swap that fails leaves the former generation, a plugin that can't be added nothing, one that can't be removed
+// itself: but only whoever does it knows that it has failed.
+bool may_be_done(errc why) { return why == errc::unavailable || why == errc::timeout || why == errc::io; }
+
 class run {
  public:
-  run(const std::vector<step>& steps, const hands& by) : steps_(steps), by_(by) {}
+  run(const std::vector<step>& steps, const executor& by) : steps_(steps), by_(by) {}
 
-  result<void> go() {
+  carried_out go() {
     for (const auto& s : steps_) {
       if (comes_after_adoption(s) && !adopted_)
         if (auto done = adopt(); !done) return back(done.failure());
       if (s.kind == step_kind::note) continue;
       by_.tell(named(s));
-      // Half done counts as done: to take back what was not done does no harm.
       done_.push_back(&s);
       if (auto done = by_.perform(s, false); !done) {
-        if (takes_itself_back(s)) done_.pop_back();
-        return back({done.failure().code, named(s) + ": " + done.failure().text});
+        const auto& why = done.failure();
+        if (!may_be_done(why.code)) done_.pop_back();
+        auto end = back({why.code, named(s) + ": " + why.text});
+        end.all_taken_back = end.all_taken_back && why.code != errc::corrupt;
+        return end;
       }
     }
     if (!adopted_)
@@ -35,17 +42,13 @@ class run {
   }
 
  private:
-  // A swap that fails leaves the former generation, a plugin that can't be added nothing, one that can't be removed
-  // itself.
-  static bool takes_itself_back(const step& s) { return s.kind != step_kind::restart; }
-
   result<void> adopt() {
     adopted_ = true;
     done_.push_back(nullptr);
     return by_.adopt(false);
   }
 
-  error back(error why) {
+  carried_out back(error why) {
     by_.tell("failed: " + why.text);
     std::vector<std::string> left;
     std::for_each(done_.rbegin(), done_.rend(), [&](const step* s) {
@@ -54,17 +57,17 @@ class run {
         left.push_back((s == nullptr ? std::string("the topology") : named(*s)) + ": " + done.failure().text);
     });
     for (const auto& one : left) why.text += "; could not be taken back: " + one;
-    return why;
+    return {std::move(why), left.empty()};
   }
 
   const std::vector<step>& steps_;
-  const hands& by_;
+  const executor& by_;
   std::vector<const step*> done_;  // null: the adoption
   bool adopted_ = false;
 };
 
 }  // namespace
 
-result<void> carry_out(const std::vector<step>& steps, const hands& by) { return run(steps, by).go(); }
+carried_out carry_out(const std::vector<step>& steps, const executor& by) { return run(steps, by).go(); }
 
 }  // namespace gantry::plan

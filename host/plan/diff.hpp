@@ -1,5 +1,5 @@
 // What the comparisons of a host's two topologies share: where they put what they find.
-// Used only while steps are made. Thread: any.
+// Used only while steps are made; the views and topologies outlive that. Thread: any.
 #pragma once
 
 #include <string>
@@ -46,7 +46,25 @@ class diff {
   differences& restart_;
 };
 
+// Whether two urls lead to the same database, whoever they let in and however.
+bool same_database(const std::string& a, const std::string& b);
+
 // What concerns the bus, the topics and the host itself rather than one plugin.
 void find_steps_of_whole(const host_view& view, findings& out);
+// What concerns its plugins.
+void find_steps_of_plugins(const host_view& view, findings& out);
+
+// A plugin whose library is another file.
+struct planned_swap {
+  std::string id;
+  const running_plugin* from;
+  const found_library* to;
+  differences config;
+};
+// Its steps, those first that break nothing for who runs by then.
+void find_steps_of_swaps(const host_view& view, std::vector<planned_swap> swaps, findings& out);
+
+// What users notice of a swap.
+std::string effect_of_swap(const loader::manifest& from, const loader::manifest& to);
 
 }  // namespace gantry::plan

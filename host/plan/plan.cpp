@@ -7,28 +7,6 @@
 namespace gantry::plan {
 namespace {
 
-int rank(const step& s) {
-  switch (s.kind) {
-    case step_kind::impossible:
-      return 0;
-    case step_kind::open_topic:
-      return 1;
-    case step_kind::swap:
-    case step_kind::configure:
-    case step_kind::adjust:
-      return 2;
-    case step_kind::remove:
-      return s.first ? 3 : 5;
-    case step_kind::add:
-      return 4;
-    case step_kind::note:
-      return 6;
-    case step_kind::restart:
-      return 7;
-  }
-  return 8;
-}
-
 // Whether one host's doing is all hosts': what concerns the whole is said by each of them.
 bool is_shared(const step& s) {
   return s.kind == step_kind::impossible || s.kind == step_kind::open_topic ||
@@ -76,10 +54,21 @@ plan make_plan(std::string name, std::string_view text, std::vector<host_answer>
   }
   for (const auto& host : silent) all.append("\nsilent ").append(host);
   topology::sort_by_place(out.problems);
-  std::stable_sort(out.steps.begin(), out.steps.end(), [](const step& a, const step& b) { return rank(a) < rank(b); });
+  std::stable_sort(out.steps.begin(), out.steps.end(),
+                   [](const step& a, const step& b) { return order_of(a) < order_of(b); });
   out.silent = std::move(silent);
   out.hash = loader::digest_of({{}, all}).substr(0, 16);
   return out;
+}
+
+host_answer silent_leaver(const std::string& host, std::string applied, const std::string& note) {
+  step gone;
+  gone.kind = step_kind::impossible;
+  gone.host = host;
+  gone.title = "host " + host + " does not answer and is not in the new topology";
+  gone.why.emplace_back("it may still run what it had");
+  gone.effects.push_back("start it, and it can be told; or make sure that its process has ended, and remove " + note);
+  return {host, std::move(applied), {}, {std::move(gone)}};
 }
 
 verdict verdict_of(const plan& plan) {

@@ -22,6 +22,9 @@ json::object object_of(const step& s) {
                    {"breaks", list_of(s.breaks)}};
   if (!s.hosts.empty()) out["hosts"] = list_of(s.hosts);
   if (s.first) out["first"] = true;
+  if (s.last) out["last"] = true;
+  if (s.between_hosts) out["betweenHosts"] = true;
+  if (!s.digest.empty()) out["digest"] = text_of(s.digest);
   return out;
 }
 
@@ -129,6 +132,9 @@ result<host_answer> read_answer(std::string_view body) {
     s.breaks = texts(in, "breaks");
     s.hosts = texts(in, "hosts");
     s.first = in.contains("first");
+    s.last = in.contains("last");
+    s.between_hosts = in.contains("betweenHosts");
+    s.digest = text(in, "digest");
   }
   return out;
 }

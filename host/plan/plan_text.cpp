@@ -48,7 +48,8 @@ std::string to_text(const plan& plan) {
   std::string out;
   for (const auto& p : plan.problems) out.append(topology::to_text(p)).append("\n");
   for (const auto& host : plan.silent)
-    out.append("host ").append(host).append(" does not answer: it takes the new topology when it starts\n");
+    out.append("host ").append(host).append(
+        " does not answer: it may still run the former topology, and takes the new one when it starts\n");
   if (topology::has_errors(plan.problems)) return out + summary(plan) + "\n";
   if (plan.steps.empty()) return out + plan.name + ": nothing to do\n";
   std::size_t number = 0;

@@ -27,6 +27,8 @@ enum class step_kind {
   impossible,  // not by a plan: somebody has to do something first
 };
 std::string_view name_of(step_kind kind) noexcept;
+// The kind that takes back one of this kind.
+step_kind opposite(step_kind kind) noexcept;
 
 struct step {
   step_kind kind = step_kind::note;
@@ -38,7 +40,14 @@ struct step {
   std::vector<std::string> breaks;   // what others would notice: refused unless it is overruled
   std::vector<std::string> hosts;    // remove: that have the plugin in the new topology
   bool first = false;                // remove: before its plugin is added elsewhere, because two can't have its store
+  bool last = false;                 // topic: it keeps less, and what goes then does not come back
+  bool between_hosts = false;        // add, remove: a plugin moves, so that another host has its part in it
+  std::string digest{};              // swap, add: SHA-256 of the file that was looked at; empty: none was
 };
+
+// Where a step comes among those of a plan: lower ones first. What may be done while the others work comes first, what
+// leaves for another host's sake before what comes.
+int order_of(const step& s) noexcept;
 
 // What runs on a host.
 struct running_plugin {
@@ -62,9 +71,10 @@ struct host_view {
   std::map<std::string, running_plugin> running;   // in this process
   std::map<std::string, found_library> libraries;  // of the new topology, as far as this host sees their files
   std::set<std::string> apart;                     // plugins of this host that run in processes of their own
+  bool can_restart = true;                         // somebody starts its process anew when that ends for it
 };
 
-// In the order in which this host has to do them. Empty: nothing differs. Both topologies have been found valid.
+// In no order. Empty: nothing differs. Both topologies have been found valid.
 std::vector<step> steps_of(const host_view& view);
 
 }  // namespace gantry::plan

@@ -127,9 +127,10 @@ class whole_steps : diff {
       auto& one =
           add(local ? step_kind::open_topic : step_kind::note, name, "keep events of topic " + name + " otherwise");
       one.why = kept;
+      one.last = local && keeps_less(now, next);
       if (!local) {
         one.effects.emplace_back("none: a topic that Kafka has keeps its settings; alter them with Kafka's own tools");
-      } else if (*next.retention < *now.retention) {
+      } else if (one.last) {
         one.effects.emplace_back("older events go once every plugin that reads the topic has handled them");
       } else {
         one.effects.emplace_back("none");
@@ -138,6 +139,11 @@ class whole_steps : diff {
     differences bound;
     compare(bound, "topics." + name + ".max_message", now.max_message, next.max_message);
     restart_for(bound);
+  }
+
+  static bool keeps_less(const topology::topic_settings& now, const topology::topic_settings& next) {
+    const bool fewer = *next.max_bytes != 0 && (*now.max_bytes == 0 || *next.max_bytes < *now.max_bytes);
+    return fewer || *next.retention < *now.retention;
   }
 
   void own_host() {

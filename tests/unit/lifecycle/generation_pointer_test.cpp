@@ -50,6 +50,19 @@ TEST_F(GenerationPointerTest, WhatWasWrittenIsRead) {
   EXPECT_FALSE(read_pointer(folder_, "payment", "main").value());
 }
 
+TEST_F(GenerationPointerTest, WhatAFileWasPutInThePlaceOfIsKnownToWhoeverTakesItBack) {
+  generation_pointer to{7, folder_ / "generations" / "order-7-abcd.so", "abcd", "ef01", true};
+  to.former_copy = folder_ / "generations" / "order-6-1234.so";
+  to.former_digest = "1234";
+  to.former_run = "of-a-plan";
+  ASSERT_TRUE(write_pointer(folder_, "order", "main", to));
+  const auto read = read_pointer(folder_, "order", "main").value();
+  EXPECT_EQ(read->former_copy, to.former_copy);
+  EXPECT_EQ(read->former_digest, "1234");
+  EXPECT_EQ(read->former_run, "of-a-plan");
+  EXPECT_TRUE(read->preferred);
+}
+
 TEST_F(GenerationPointerTest, AFileInTheLibrarysPlaceIsToldFromOneThatStayed) {
   generation_pointer to{7, folder_ / "generations" / "order-7-abcd.so", "abcd", "ef01", true};
   ASSERT_TRUE(write_pointer(folder_, "order", "main", to));

@@ -31,7 +31,40 @@ TEST_F(AppliedTest, WhatAHostRunsIsFoundAgain) {
 TEST_F(AppliedTest, ATextWithoutItsNoteDoesNotCount) {
   ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n"}));
   std::ofstream(state_ / "topology/main.yaml") << "version: 1\nname: cut off between the two\n";
+  testing::internal::CaptureStderr();
   EXPECT_FALSE(read_applied(state_, "main"));
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("its topology file counts"), std::string::npos);
+}
+
+constexpr const char* own_file = "/etc/shop.yaml";
+
+TEST_F(AppliedTest, ATextIsOfTheFileAsItWasReadNotAsItHasBecome) {
+  const auto note = next_applied(std::nullopt, own_file, "of-the-file-now", own_file, "text 2");
+  EXPECT_EQ(note.file_digest, digest_of_text("text 2"));
+}
+
+TEST_F(AppliedTest, ATextOfAnotherFileCountsAsLongAsTheFirstStaysAsItIs) {
+  const auto note = next_applied(std::nullopt, own_file, "of-the-file-now", "/tmp/other.yaml", "text 2");
+  EXPECT_EQ(note.file, own_file);
+  EXPECT_EQ(note.file_digest, "of-the-file-now");
+}
+
+TEST_F(AppliedTest, WhatIsTakenBackIsNotedAsItWasAlsoAfterARestart) {
+  const applied_topology before{own_file, "of-another-file", "text 1"};
+  ASSERT_TRUE(write_applied(state_, "main", next_applied(before, own_file, {}, own_file, "text 2")));
+  auto back = former_applied(read_applied(state_, "main"), own_file, {}, own_file, "text 1");
+  EXPECT_EQ(back.text, "text 1");
+  EXPECT_EQ(back.file_digest, "of-another-file") << "an edited file would not win at the next start";
+  ASSERT_TRUE(write_applied(state_, "main", back));
+  back = former_applied(read_applied(state_, "main"), own_file, {}, own_file, "text 1");
+  EXPECT_EQ(back.file_digest, "of-another-file") << "it may be taken back twice";
+}
+
+TEST_F(AppliedTest, TheSameTextOnceMoreKeepsItsWayBack) {
+  const applied_topology before{own_file, "of-another-file", "text 1"};
+  const auto first = next_applied(before, own_file, {}, own_file, "text 2");
+  const auto again = next_applied(first, own_file, {}, own_file, "text 2");
+  EXPECT_EQ(again.former_file_digest, "of-another-file");
 }
 
 TEST_F(AppliedTest, NobodyElseReadsIt) {

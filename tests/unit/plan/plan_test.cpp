@@ -127,6 +127,8 @@ class PlanTest : public testing::Test {
   std::map<std::string, running_plugin> running_;
   std::map<std::string, found_library> libraries_;
   std::set<std::string> unlisted_;  // run, though the topology that runs has them not
+  std::set<std::string> apart_;     // run in processes of their own
+  bool can_restart_ = true;
 
  private:
   static topology::parsed_topology parse(const std::string& text, const std::string& secret) {
@@ -142,6 +144,9 @@ class PlanTest : public testing::Test {
       for (const auto& at : settings.hosts)
         if (*at == host) out.running[id] = running_.at(id);
     for (const auto& id : unlisted_) out.running[id] = running_.at(id);
+    for (const auto& id : apart_) out.running.erase(id);
+    out.apart = apart_;
+    out.can_restart = can_restart_;
     for (const auto& [id, file] : libraries_)
       if (next.plugins.contains(id)) out.libraries[id] = file;
     return out;
@@ -337,6 +342,91 @@ TEST_F(PlanTest, WhatConcernsTheProcessRestartsIt) {
   expect("restart", planned(edited("127.0.0.1:8080", "127.0.0.1:9090") + "limits: { body: 2MiB }\n"), verdict::changes);
 }
 
+TEST_F(PlanTest, ARestartThatNobodyWouldDoIsImpossible) {
+  runs(one_host);
+  can_restart_ = false;
+  const auto made = planned(now_ + "limits: { body: 2MiB }\n");
+  EXPECT_EQ(verdict_of(made), verdict::refused);
+  EXPECT_NE(to_text(made).find("nobody would start it again"), std::string::npos) << to_text(made);
+}
+
+TEST_F(PlanTest, ATopicKeepsItsEventsUntilAllElseIsDone) {
+  runs(one_host);
+  now_ = edited("retention: 7d }", "retention: 7d, max_bytes: 2GiB }");
+  for (const auto* less : {"retention: 1d, max_bytes: 2GiB }", "retention: 7d, max_bytes: 1GiB }"}) {
+    const auto made = planned(edited("retention: 7d, max_bytes: 2GiB }", less) + "limits: { body: 2MiB }\n");
+    ASSERT_EQ(made.steps.size(), 2u);
+    EXPECT_EQ(made.steps[0].kind, step_kind::restart);
+    EXPECT_TRUE(made.steps[1].last) << less;
+  }
+  const auto more = planned(edited("max_bytes: 2GiB }", "max_bytes: 3GiB }") + "limits: { body: 2MiB }\n");
+  EXPECT_EQ(more.steps[0].kind, step_kind::open_topic);
+  EXPECT_FALSE(more.steps[0].last);
+}
+
+TEST_F(PlanTest, AMoveIsOneForBothOfItsHosts) {
+  runs(two_hosts);
+  const auto moved = planned(edited("order: { hosts: [a]", "order: { hosts: [b]"));
+  ASSERT_EQ(moved.steps.size(), 2u);
+  EXPECT_TRUE(moved.steps[0].between_hosts) << "it comes to b";
+  EXPECT_TRUE(moved.steps[1].between_hosts) << "a alone would take it from everybody";
+}
+
+TEST_F(PlanTest, ReplicasComeAndGoWithoutTheOthers) {
+  runs(two_hosts);
+  for (const auto& s : planned(edited("order: { hosts: [a]", "order: { hosts: [a, b]")).steps)
+    EXPECT_FALSE(s.between_hosts);
+  now_ = edited("order: { hosts: [a]", "order: { hosts: [a, b]");
+  const auto fewer = planned(edited("order: { hosts: [a, b]", "order: { hosts: [a]"));
+  ASSERT_EQ(fewer.steps.size(), 1u);
+  EXPECT_FALSE(fewer.steps[0].between_hosts);
+}
+
+TEST_F(PlanTest, ASwapNamesTheFileThatWasLookedAt) {
+  runs(one_host);
+  built(order_at("1.1.0"));
+  EXPECT_EQ(planned(now_).steps.at(0).digest, libraries_["order"].digest);
+}
+
+TEST_F(PlanTest, AnotherPasswordIsNoOtherServer) {
+  runs(two_hosts);
+  for (const auto* url : {"postgres://shop:new@db/shop", "postgresql://shop@db:5432/shop?sslmode=require",
+                          "host=db dbname=shop user=shop password='n e w'"}) {
+    const auto made = planned(edited("postgres://db/shop", url));
+    EXPECT_EQ(verdict_of(made), verdict::changes) << to_text(made);
+    EXPECT_EQ(made.steps.at(0).kind, step_kind::restart) << url;
+    EXPECT_EQ(to_text(made).find("n e w"), std::string::npos);
+  }
+  for (const auto* url : {"postgres://db2/shop", "postgres://db:5433/shop", "postgres://db/other"})
+    EXPECT_EQ(verdict_of(planned(edited("postgres://db/shop", url))), verdict::refused) << url;
+}
+
+TEST_F(PlanTest, WhatConcernsAProcessOfItsOwnIsNoticed) {
+  runs(one_host);
+  now_ = edited("stock: { batch", "stock: { isolation: process, batch");
+  apart_.insert("stock");
+  const auto swap = planned(edited("stock: { isolation", "stock: { swap: { drain: 9s }, isolation"));
+  ASSERT_EQ(swap.steps.size(), 1u);
+  EXPECT_EQ(swap.steps[0].kind, step_kind::restart);
+  for (const auto* other :
+       {"stock: { poison_after: 9, isolation", "stock: { restart: { max_restarts: 9 }, isolation"}) {
+    const auto made = planned(edited("stock: { isolation", other));
+    ASSERT_EQ(made.steps.size(), 1u) << other;
+    EXPECT_EQ(made.steps[0].kind, step_kind::note);
+  }
+}
+
+TEST_F(PlanTest, AHostThatMayStillRunWhatLeavesItHasToAnswer) {
+  auto made = make_plan("shop", "text", {silent_leaver("b", "abc", "data/topology/b.applied")}, {}, true);
+  EXPECT_EQ(verdict_of(made), verdict::refused);
+  EXPECT_NE(to_text(made).find("remove data/topology/b.applied"), std::string::npos) << to_text(made);
+}
+
+TEST_F(PlanTest, AHostThatDoesNotAnswerMayStillRun) {
+  const auto made = make_plan("shop", "text", {}, {"b"}, false);
+  EXPECT_NE(to_text(made).find("it may still run the former topology"), std::string::npos) << to_text(made);
+}
+
 TEST_F(PlanTest, ProcessesAreMadeByWhoRunsTheHost) {
   runs(one_host);
   expect("isolation", planned(edited("stock: { batch", "stock: { isolation: process, batch")), verdict::refused);
@@ -366,11 +456,24 @@ TEST_F(PlanTest, AnAnswerSurvivesItsWay) {
   host_answer one{"main", "abc", {}, {}};
   one.problems.push_back(
       topology::make_problem("new.yaml", {3, 7}, topology::severity::error, "bus", "\"x\"", "y", ""));
-  one.steps.push_back(
-      {step_kind::remove, "main", "order", "remove order 1.0.0", {"why"}, {"effect"}, {"breaks"}, {"side"}, true});
+  one.steps.push_back({step_kind::remove,
+                       "main",
+                       "order",
+                       "remove order 1.0.0",
+                       {"why"},
+                       {"effect"},
+                       {"breaks"},
+                       {"side"},
+                       true,
+                       true,
+                       true,
+                       "abc"});
   const auto read = read_answer(to_json(one));
   ASSERT_TRUE(read) << read.failure().text;
   EXPECT_EQ(to_json(*read), to_json(one));
+  const auto& s = read->steps.at(0);
+  EXPECT_TRUE(s.first && s.last && s.between_hosts);
+  EXPECT_EQ(s.digest, "abc");
   EXPECT_FALSE(read_answer("{}"));
   EXPECT_FALSE(read_answer("no JSON"));
 }
