@@ -67,6 +67,7 @@ def kill_all(process, patience=60):
     while not all(is_gone(pid) for pid in below):
         if time.monotonic() > until:
             for pid in below:
-                os.kill(pid, signal.SIGKILL)
+                if not is_gone(pid):
+                    os.kill(pid, signal.SIGKILL)
             raise RuntimeError(f"processes outlived their parent: {below}")
         time.sleep(0.002)

@@ -2,6 +2,7 @@
 // all in one process and each in its own, in turns.
 //
 //   isolation_bench GANTRY PLUGIN_DIR [--seconds N] [--threads N] [--rounds N]      prints one JSON object
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,16 +42,32 @@ constexpr int requests_with_events = 100;
   std::exit(1);
 }
 
+// As tests/ports.py: below the ports that the system gives to clients, and held until this program ends.
 std::uint16_t free_port() {
-  const int one = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  bind(one, reinterpret_cast<const sockaddr*>(&at), size);
-  getsockname(one, reinterpret_cast<sockaddr*>(&at), &size);
-  close(one);
-  return ntohs(at.sin_port);
+  constexpr unsigned from = 10'000, below = 20'000;
+  static const int locks = open((fs::temp_directory_path() / ("gantry-test-ports-" + std::to_string(getuid()))).c_str(),
+                                O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  static std::random_device chance;
+  static std::set<std::uint16_t> mine;
+  for (int turn = 0; locks >= 0 && turn < 1000; ++turn) {
+    const auto port = static_cast<std::uint16_t>(from + chance() % (below - from));
+    struct flock one {};
+    one.l_type = F_WRLCK;
+    one.l_whence = SEEK_SET;
+    one.l_start = port;
+    one.l_len = 1;
+    if (mine.contains(port) || fcntl(locks, F_SETLK, &one) != 0) continue;
+    mine.insert(port);
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool free = bind(probe, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+    close(probe);
+    if (free) return port;
+  }
+  fail("no free port");
 }
 
 std::string topology(const fs::path& folder, const std::string& plugins, std::uint16_t port, bool isolated) {
@@ -76,7 +95,7 @@ class running_host {
     const auto port = free_port();
     std::ofstream(folder_ / "topology.yaml") << topology(folder_, plugins, port, isolated);
     auto made =
-        supervisor::child::start({gantry, "run", "-t", (folder_ / "topology.yaml").string(), "--log-level", "warn"});
+        supervisor::child::start(gantry, {gantry, "run", "-t", (folder_ / "topology.yaml").string(), "--log-level", "warn"});
     if (!made) fail(made.failure().text);
     child_.emplace(std::move(*made));
     call::remote_host to;

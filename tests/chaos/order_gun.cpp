@@ -2,12 +2,13 @@
 //
 //   order_gun PORT RATE CONNECTIONS FILE
 //
-// A customer for each connection: it asks again with the same key when there is no answer, or 503. FILE gets a line for
-// each order that was accepted, its key and its id; standard output gets the counts and the time from sending to the
-// answer, as JSON.
+// A customer for each connection: it asks again with the same key when there is no answer, or 503, and gives an order
+// up that has none a minute after the end: then this program ends with 1. FILE gets a line for each order that was
+// accepted, its key and its id; standard output gets the counts and the time from sending to the answer, as JSON.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -27,6 +29,8 @@
 namespace {
 
 using steady = std::chrono::steady_clock;
+
+constexpr auto patience = std::chrono::seconds(60);
 
 struct told {
   std::string key;
@@ -75,6 +79,9 @@ class line {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const timeval longest{std::chrono::seconds(patience).count(), 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
+    ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) return true;
     hang_up();
     return false;
@@ -111,6 +118,7 @@ struct counts {
   std::atomic<std::uint64_t> unanswered{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> wrong{0};
+  std::atomic<std::uint64_t> given_up{0};
 };
 
 class customer {
@@ -129,7 +137,7 @@ class customer {
       char key[64];
       std::snprintf(key, sizeof key, "%08x-%016llx-%08llx", number_, static_cast<unsigned long long>(chance()),
                     static_cast<unsigned long long>(n));
-      place(key, chance);
+      place(key, chance, ending);
     }
   }
 
@@ -137,9 +145,10 @@ class customer {
   std::vector<double> took_ms;
 
  private:
-  void place(const std::string& key, std::mt19937_64& chance) {
+  void place(const std::string& key, std::mt19937_64& chance, const std::atomic<bool>& ending) {
     const auto request = request_for(key, chance);
     const auto sent = steady::now();
+    std::optional<steady::time_point> since;  // the end
     std::string body;
     for (;;) {
       const int status = line_.ask(request, body);
@@ -151,6 +160,12 @@ class customer {
       } else {
         ++all_.wrong;
         std::fprintf(stderr, "order %s: %d %s\n", key.c_str(), status, body.c_str());
+        return;
+      }
+      if (ending && !since) since = steady::now();
+      if (since && steady::now() - *since > patience) {
+        ++all_.given_up;
+        std::fprintf(stderr, "order %s: no answer\n", key.c_str());
         return;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -211,10 +226,10 @@ int main(int argc, char** argv) {
   std::fclose(file);
   std::sort(took.begin(), took.end());
   std::printf(
-      R"({"seconds":%.1f,"accepted":%zu,"per_s":%.0f,"unanswered":%llu,"refused":%llu,"wrong":%llu,"p50_ms":%.2f,"p99_ms":%.2f,"max_ms":%.2f})"
+      R"({"seconds":%.1f,"accepted":%zu,"per_s":%.0f,"unanswered":%llu,"refused":%llu,"wrong":%llu,"given_up":%llu,"p50_ms":%.2f,"p99_ms":%.2f,"max_ms":%.2f})"
       "\n",
       seconds, took.size(), static_cast<double>(took.size()) / seconds, static_cast<unsigned long long>(all.unanswered),
-      static_cast<unsigned long long>(all.refused), static_cast<unsigned long long>(all.wrong), at_share(took, 0.5),
-      at_share(took, 0.99), at_share(took, 1.0));
-  return 0;
+      static_cast<unsigned long long>(all.refused), static_cast<unsigned long long>(all.wrong),
+      static_cast<unsigned long long>(all.given_up), at_share(took, 0.5), at_share(took, 0.99), at_share(took, 1.0));
+  return all.given_up == 0 ? 0 : 1;
 }

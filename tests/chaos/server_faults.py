@@ -1,10 +1,12 @@
 """What may happen to hosts and servers while customers order. Each fault does its harm, waits, and mends it."""
 
 import collections
+import os
 import signal
 import time
 
 from server_shop import SESSION_SECONDS
+from shop_host import PATIENCE
 
 
 class Faults:
@@ -83,10 +85,10 @@ class Faults:
 
     def zombie(self):
         """A host stands still until its partitions have gone to others, and wakes without knowing."""
-        host = self.shop.hosts[self.any_host()]
-        host.process.send_signal(signal.SIGSTOP)
+        pid = self.shop.hosts[self.any_host()].pid()
+        os.kill(pid, signal.SIGSTOP)
         self.wait(SESSION_SECONDS + 1, SESSION_SECONDS + 4)
-        host.process.send_signal(signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
     # The broker.
 
@@ -127,6 +129,10 @@ class Faults:
         if pids:
             self.servers.kill_backend(self.rng.choice(pids))
         self.wait(0.2, 1)
+        # A host that starts meanwhile comes up without its plugins; recovery takes as long as the machine's disk does.
+        until = time.monotonic() + PATIENCE
+        while not self.servers.postgres_answers() and time.monotonic() < until:
+            time.sleep(0.05)
 
     def postgres_unreachable(self):
         self.shut("postgres")
@@ -143,7 +149,7 @@ class Faults:
         """Connections die in COMMIT: some before the server has got it, some before its answer has come back."""
         for when in ("before", "after", self.rng.choice(("before", "after"))):
             self.proxy.tell("postgres", "trap", when)
-            until = time.monotonic() + 10
+            until = time.monotonic() + PATIENCE
             while self.proxy.tell("postgres", "trap?")["trap"] and time.monotonic() < until:
                 time.sleep(0.02)
             self.proxy.tell("postgres", "trap", None)

@@ -3,11 +3,9 @@
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import process_tree  # noqa: E402
+from ports import free_port  # noqa: E402
 
 TOPICS = {"catalog-events": 3, "inventory-commands": 2, "inventory-events": 2, "order-events": 3,
           "payment-commands": 2, "payment-events": 2, "shipping-commands": 2, "shipping-events": 2,
@@ -27,18 +26,6 @@ PATIENCE = 120  # seconds until something counts as hung
 
 class Stopped(Exception):
     """The host ended although nobody had told it to."""
-
-
-def free_port():
-    # Below the ports that the system gives to clients: none of the load's connections takes it during a restart.
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def write_topology(folder, places, plugins, catalog, config, mail):
@@ -155,6 +142,12 @@ class HostProcess:
 
     def get(self, path):
         return self.ask("GET", path)
+
+    def version(self, plugin):
+        """Of the generation that runs."""
+        status, text = self.get("/admin/plugins")
+        rows = json.loads(text)["plugins"] if status == 200 else []
+        return next((row["version"] for row in rows if row["id"] == plugin), f"{status} {text[:300]}")
 
     def gauges(self):
         """The sums over all plugins of what must be zero when nothing moves."""

@@ -12,6 +12,7 @@ TOKENS = ["tok_approve"] * 74 + ["tok_decline"] * 9 + ["tok_duplicate"] * 9 + ["
 PLENTY = [f"SKU-{n:04d}" for n in range(1, 61)]
 SCARCE = [f"SKU-{n:04d}" for n in range(901, 921)]
 SCARCE_STOCK = 20
+PATIENCE = 120  # seconds, until something counts as hung
 
 
 class Load:
@@ -27,6 +28,7 @@ class Load:
         self.unhelpful = 0                # of those, without Retry-After
         self.lock = threading.Lock()
         self.ending = threading.Event()
+        self.until = None                 # when ending: how long anybody asks for an answer
         self.threads = [threading.Thread(target=self.customer, args=(random.Random(f"{seed}/{n}"),), daemon=True)
                         for n in range(threads)]
 
@@ -36,6 +38,7 @@ class Load:
 
     def finish(self):
         """Every customer gets the answer to what they asked last. The host must be up."""
+        self.until = time.monotonic() + PATIENCE
         self.ending.set()
         for thread in self.threads:
             thread.join()
@@ -62,6 +65,8 @@ class Load:
         """Asks until there is an answer that stands; the same key each time. Returns (status, body)."""
         headers = {"content-type": "application/json", "idempotency-key": key}
         while True:
+            if self.until and time.monotonic() > self.until:
+                raise TimeoutError(f"{path} with key {key} has had no answer for {PATIENCE} s after the end")
             try:
                 connection.request("POST", path, body, headers)
                 reply = connection.getresponse()

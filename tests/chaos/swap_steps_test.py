@@ -2,31 +2,25 @@
 """Kills the host at every step of a swap, and of one that goes back, while customers order: it comes up in the one generation that
 the pointer names, and the books match."""
 
-import json
 import os
 import subprocess
 import sys
 import time
 
 import trial
+from swap_test import NUMBERS, TURN
 
 FORMER, NEXT = "the former", "the next"
 # Where the host dies, and in which generation it must come up. The pointer moves when probation is over.
 STEPS = [("stage", FORMER), ("check", FORMER), ("load", FORMER), ("migrate", FORMER), ("start", FORMER), ("pause", FORMER),
          ("flip", FORMER), ("drain", FORMER), ("probation", FORMER), ("pointer", NEXT), ("contract", NEXT), ("retire", NEXT)]
 STEPS_BACK = [("go-back", FORMER), ("back", FORMER)]
-TURN = ["order", "inventory", "payment"]
-
-
-def version_of(host, plugin):
-    _, text = host.get("/admin/plugins")
-    return next(row["version"] for row in json.loads(text)["plugins"] if row["id"] == plugin)
 
 
 class Rounds:
     def __init__(self, t, versions):
         self.t, self.versions = t, versions
-        self.at = {plugin: "1.0.0" for plugin in TURN}
+        self.at = {plugin: NUMBERS["present"] for plugin in TURN}
         self.done, self.faults = [], []
 
     def restart_with(self, point):
@@ -48,18 +42,18 @@ class Rounds:
         os.environ.pop("GANTRY_FAULT_POINT", None)
         self.t.host.start()
         self.t.host.wait_ready()
-        found = version_of(self.t.host, plugin)
+        found = self.t.host.version(plugin)
         if found != wanted:
             self.faults.append(f"killed at {point} of a swap of {plugin} to {file}: came up as {found}, expected {wanted}")
         self.at[plugin] = found
         self.done.append(point)
 
     def step(self, plugin, point, which):
-        name, version = ("next", "1.1.0") if self.at[plugin] != "1.1.0" else ("other", "1.1.1")
+        name = "next" if self.at[plugin] != NUMBERS["next"] else "other"
         file = os.path.join(self.versions, name, plugin + ".so")
         self.restart_with(point)
         swap = self.begin(plugin, file, "--probation-ms", "40")
-        self.check_end(point, plugin, file, swap, version if which == NEXT else self.at[plugin])
+        self.check_end(point, plugin, file, swap, NUMBERS[name] if which == NEXT else self.at[plugin])
 
     def step_back(self, point):
         """A version that turns sick in its probation."""
@@ -78,8 +72,6 @@ class Rounds:
 def main():
     p = trial.parser(__doc__)
     p.add_argument("--versions", required=True, help="the folder with next/, other/ and bad_later/")
-    p.add_argument("--resident", action="store_true")
-    p.add_argument("--gun")
     args = p.parse_args()
     with trial.Trial(args, "swap_steps") as t:
         t.host.arguments = ["--no-supervisor"]  # who would start it again by itself

@@ -7,7 +7,7 @@ import sys
 import time
 
 from shop_audit import Audit, read, wait_for_rest
-from shop_host import DEMO_STOCK, Host
+from shop_host import DEMO_STOCK, PATIENCE, Host
 from shop_load import SCARCE, SCARCE_STOCK, Load
 
 # Short enough that orders run into them now and then; undoing never gives up.
@@ -61,9 +61,12 @@ class Trial:
         self.host.wait_ready()
         for sku in SCARCE:
             # On a slow machine the bus may not have taken the demo stock yet, and the outbox is full.
-            status = 503
-            while status == 503:
+            until = time.monotonic() + PATIENCE
+            while True:
                 status, text = self.host.ask("PUT", f"/inventory/{sku}", {"onHand": SCARCE_STOCK})
+                if status != 503 or time.monotonic() > until:
+                    break
+                time.sleep(0.02)
             assert status == 200, f"setting the stock of {sku}: {status} {text}"
         self.initial = {r["sku"]: r["on_hand"] for r in read(self.host, "inventory", "SELECT sku, on_hand FROM stock")}
         assert len(self.initial) == 1000 and self.initial["SKU-0001"] == DEMO_STOCK, "the demo stock is not there"

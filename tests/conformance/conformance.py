@@ -66,6 +66,9 @@ class ColumnRun:
         began = time.monotonic()
         try:
             promise.keep(*on)
+            for world in on:
+                if isinstance(world, World):
+                    world.check_deaths()
         except Exception as why:  # one broken promise says nothing about the next
             text = f"{why}" if isinstance(why, AssertionError) else f"{type(why).__name__}: {why}\n{traceback.format_exc()}"
             self.run.note(promise, self.column, FAILED, text, time.monotonic() - began)
@@ -85,10 +88,10 @@ class ColumnRun:
                     list(pool.map(lambda p: self.keep(p, world), live))
                 for p in alone:
                     self.keep(p, world)
-        except Exception as why:  # the world itself did not come up
-            for p in live + alone:
-                if (p.name, self.column.name) not in self.run.results:
-                    self.run.note(p, self.column, FAILED, f"the world did not start: {why}")
+        except Exception as why:  # the world itself did not come up, or a host of it died at its end
+            untold = [p for p in live + alone if (p.name, self.column.name) not in self.run.results]
+            for p in untold or (live + alone)[-1:]:
+                self.run.note(p, self.column, FAILED, f"the world of all of them: {why}")
 
     def all(self):
         began = time.monotonic()

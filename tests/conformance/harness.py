@@ -18,8 +18,8 @@ import urllib.parse
 import shared  # noqa: F401: before what it makes importable
 import process_tree
 from checks import PATIENCE, check, until
+from ports import free_port
 from shop import Reply
-from shop_host import free_port
 
 PLUGINS = ["conf-source", "conf-sink", "conf-caller", "conf-target", "conf-frail"]
 TOPICS = {"conf-events": 3, "conf-answers": 2, "conf-batches": 1, "conf-small": 1, "conf-first": 1, "conf-last": 1,
@@ -121,6 +121,8 @@ class World:
             self.owner = "owner" if owner_apart else column.names()[0]
             self.hosts.setdefault(self.owner, Host(self, self.owner, free_port()))
         self.turn = 0
+        self.deaths_told = 0
+        self.deaths_lock = threading.Lock()
         self.write_topology()
 
     def draft(self, label, **how):
@@ -198,6 +200,13 @@ class World:
         if self.column.bus == "kafka":
             self.servers.forget_topics(self.topics)
 
+    def check_deaths(self):
+        """No promise is about a host that dies by itself, and one that does has another life before anybody notices."""
+        with self.deaths_lock:
+            found = sorted(self.folder.glob("data/state/blackbox/*-*.json"), key=lambda f: f.stat().st_mtime_ns)
+            news, self.deaths_told = found[self.deaths_told:], len(found)
+        check(not news, "a process died by itself", *(f.read_text()[:1500] for f in news))
+
     def __enter__(self):
         try:
             return self.start()
@@ -205,8 +214,10 @@ class World:
             self.close()
             raise
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.close()
+        if kind is None:
+            self.check_deaths()
 
     def cli(self, *args, host=None, fails=False):
         """The command line, asking a host of this world; what it printed."""

@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import uuid
 
 import python_packages
 
@@ -24,6 +25,7 @@ SERVERS = pathlib.Path(os.environ["GANTRY_SHOP_SERVERS"])
 BROKERS = variable(SERVERS / "kafka/env", "KAFKA_BOOTSTRAP")
 TOPICS = ("order-events", "inventory-commands", "inventory-events", "payment-commands", "payment-events", "shipping-commands",
           "shipping-events", "notification-events")
+RUN = uuid.uuid4().hex  # the servers may remember the ids of another run
 report = Report()
 
 
@@ -99,7 +101,7 @@ def out_of_stock(shop):
 
 
 def level(sku, available, name):
-    return CloudEvent(attributes={"id": name, "type": "StockLevelChanged", "source": "//warehouse.example/line-7",
+    return CloudEvent(attributes={"id": f"{name}-{RUN}", "type": "StockLevelChanged", "source": "//warehouse.example/line-7",
                                   "time": datetime.datetime.now(datetime.timezone.utc), "subject": sku,
                                   "datacontenttype": "application/json", "partitionkey": sku},
                       data={"sku": sku, "available": available})

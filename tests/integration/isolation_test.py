@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -43,32 +42,23 @@ class IsolatedShop(Shop):
             raise AssertionError("the shop did not become ready:\n" + self.log[-6000:])
         return (time.monotonic() - self.began) * 1000
 
-    def is_ready(self):
-        try:
-            return self.get("/health/ready").status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
     def rewrite(self, edit):
         file = self.folder / "topology.yaml"
         file.write_text(edit(file.read_text()))
 
-    def row(self, plugin):
-        return next(r for r in self.get("/admin/plugins").json()["plugins"] if r["id"] == plugin)
+    def pid_of(self, plugin):
+        """Of the process it runs in; None: it is away."""
+        try:
+            return (self.row(plugin) or {}).get("pid") or None
+        except (OSError, http.client.HTTPException, ValueError, KeyError):  # the host is on its way
+            return None
 
-    def kill(self):
-        """kill -9 of the parent; what it has started goes with it, a moment later."""
-        started = []
-        if self.process and self.process.poll() is None:
-            children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-            started = children.read_text().split() if children.exists() else []
-        super().kill()
-        eventually(lambda: all(map(gone, started)))
-
-    def cli(self, *words):
-        done = subprocess.run([GANTRY, *map(str, words), "-t", "topology.yaml"], cwd=self.folder, capture_output=True, text=True,
-                              timeout=180)
-        return done.returncode, done.stdout, done.stderr
+    def kill_process(self, plugin):
+        """kill -9 of the process it runs in. Answers whether another one has taken its place and all are ready."""
+        former = eventually(lambda: self.pid_of(plugin))
+        self.deaths += 1
+        os.kill(former, signal.SIGKILL)
+        return eventually(lambda: self.pid_of(plugin) not in (None, former) and self.is_ready())
 
     def confirmed(self, name, key, **how):
         placed = self.order(key, **how)
@@ -79,15 +69,14 @@ class IsolatedShop(Shop):
         return order
 
 
-def gone(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "XZ"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def items(shop, target):
     return shop.get(target).json()["items"]
+
+
+def handled_by(shop, plugin):
+    """Events, as the metrics say it; -1: they don't."""
+    found = re.findall(rf'(?m)^gantry_events_handled_total\{{plugin="{plugin}"\}} (\d+)', shop.get("/metrics").body.decode())
+    return int(found[0]) if len(found) == 1 else -1
 
 
 def bus_outlives_its_processes(name, shop):
@@ -111,17 +100,19 @@ def one_word():
         report.check("a method that it has not", wrong.status == 405 and wrong.headers.get("allow") == "GET", wrong)
         forged = shop.ask("GET", "/payments/none", headers={"gantry-caller": "order", "gantry-call": "1", "gantry-inner-key": "x"})
         report.check("what anybody can write changes nothing", forged.status == 404, forged)
+        eventually(lambda: shop.pid_of("payment"))
         row, other = shop.row("payment"), shop.row("order")
         report.check("operators see its process", row["isolation"] == "process" and row["pid"] != other["pid"] and
                      row["state"] == "ready" and other["isolation"] == "none", (row, other))
         metrics = shop.get("/metrics").body.decode()
-        handled = re.findall(r'gantry_events_handled_total\{plugin="payment"\} (\d+)', metrics)
         families = re.findall(r"(?m)^# TYPE (\S+)", metrics)
-        report.check("its series are among the host's", handled == [] or int(handled[0]) > 0, metrics[-800:])
+        report.check("its series are among the host's", eventually(lambda: handled_by(shop, "payment") > 0), metrics[-800:])
         report.check("each family is there once", len(families) == len(set(families)), families)
         report.check("its series are there", 'gantry_requests_total{plugin="payment"}' in metrics, metrics[-800:])
-        groups = {g["plugin"] for t in shop.get("/admin/topics").json()["topics"] for g in t["groups"]}
-        report.check("its lag is among the others'", "payment" in groups and "order" in groups, groups)
+        def groups():
+            return {g["plugin"] for t in shop.get("/admin/topics").json()["topics"] for g in t["groups"]}
+
+        report.check("its lag is among the others'", eventually(lambda: {"payment", "order"} <= groups()), groups())
         code, out, errors = shop.cli("tail", "--no-follow", "--from", "start", "--json")
         types = {json.loads(line)["headers"].get("ce_type") for line in out.splitlines()}
         report.check("tail shows its events", {"PaymentProcessed", "OrderCreated"} <= types, (code, types, errors))
@@ -147,7 +138,7 @@ def all_six():
     """Nothing but the bus, the endpoint and six pipes is left in the host's own process."""
     with IsolatedShop(GANTRY, [PLUGINS], edit=isolated(*SIX)) as shop:
         print(f"   seven processes are ready after {shop.start():.0f} ms", flush=True)
-        pids = {shop.row(p)["pid"] for p in SIX}
+        pids = {eventually(lambda: shop.pid_of(p)) for p in SIX}
         report.check("all apart: six processes", len(pids) == 6, pids)
         first = shop.confirmed("all apart", "all-1")
         again = shop.order("all-1")
@@ -253,7 +244,8 @@ class Customers:
         return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else 0.0
 
 
-DEADLY = ("deadly: {{ hosts: [main], group: broken-deadly, isolation: process, stall_after: 300ms, stall_kill_after: 1s, "
+# A plugin that does nothing wrong must not be taken for one that hangs, also on a machine that has much to do.
+DEADLY = ("deadly: {{ hosts: [main], group: broken-deadly, isolation: process, stall_after: 300ms, stall_kill_after: 5s, "
           "limits: {{ memory: 192MiB }}, {often} }}").format(often=OFTEN)
 WAYS = ["segfault", "exit", "memory", "loop", "closes", "deadlock", "abort"]
 
@@ -278,14 +270,14 @@ def deaths():
         main = shop.row("order")["pid"]
         customers = Customers(shop, "deaths")
         for how in WAYS:
-            before = shop.row("deadly")["pid"]
+            before = eventually(lambda: shop.pid_of("deadly"))
+            shop.deaths += 1
             status = die(shop, how)
             report.check(f"{how}: its caller is told", status in (502, 503, 504), status)
-            back = eventually(lambda: shop.get("/broken/deadly").status == 200 and shop.row("deadly").get("pid") not in (None, before),
-                              30)
+            back = eventually(lambda: shop.pid_of("deadly") not in (None, before) and shop.get("/broken/deadly").status == 200)
             if how == "memory":
-                report.check("memory: its limit ends it", shop.wait_log("more memory than limits.memory", 10) or
-                             "control group" not in shop.log, shop.log[-2500:])
+                report.check("memory: its limit ends it", "looks after limits.memory itself" not in shop.log or
+                             shop.wait_log("more memory than limits.memory"), shop.log[-2500:])
             report.check(f"{how}: it is started again", back, (before, shop.row("deadly"), shop.log[-2500:]))
         customers.end()
         report.check("deaths: the host's own process goes on", shop.row("order")["pid"] == main, shop.log[-3000:])
@@ -303,8 +295,10 @@ def given_up():
     entry = DEADLY.replace(OFTEN, "restart: { max_restarts: 1, window: 1h }")
     with IsolatedShop(GANTRY, [PLUGINS, BROKEN], plugins=[entry]) as shop:
         shop.start()
+        shop.deaths = 2
+        former = shop.pid_of("deadly")
         die(shop, "segfault")
-        eventually(lambda: shop.get("/broken/deadly").status == 200)
+        eventually(lambda: shop.pid_of("deadly") not in (None, former) and shop.get("/broken/deadly").status == 200)
         die(shop, "segfault")
         report.check("given up: it is said", shop.wait_log("died too often"), shop.log[-2500:])
         # Requests wait for a process that may come back, and then no more: the host knows only that it stays away.
@@ -319,6 +313,11 @@ def given_up():
         check = {c["name"]: c for c in ready.json()["checks"]}["deadly"]
         report.check("given up: readiness says why", ready.status == 503 and "does not answer" in json.dumps(check), check)
         report.check("given up: its row says so", shop.row("deadly")["state"] == "down", shop.row("deadly"))
+        parked = shop.get("/admin/dlq")
+        report.check("given up: the others' dead letters are listed", parked.status == 200 and
+                     [one["plugin"] for one in parked.json().get("unanswered", [])] == ["deadly"], parked)
+        code, out, errors = shop.cli("dlq", "list")
+        report.check("given up: dlq list names who is missing", code == 1 and "deadly is missing: " in errors, (code, out, errors))
         shop.confirmed("given up", "after-all")
 
 
@@ -334,8 +333,7 @@ def processes_killed():
                     shop.order(f"killed-{turn}-{i}", lines=[{"sku": "SKU-0044", "quantity": 1}])))
                 report.check("killed: an order is taken", answer, shop.log[-1500:])
                 placed.append(answer.json()["orderId"])
-            os.kill(shop.row(plugin)["pid"], signal.SIGKILL)
-            report.check(f"killed: {plugin}'s process comes back", eventually(shop.is_ready), shop.log[-2500:])
+            report.check(f"killed: {plugin}'s process comes back", shop.kill_process(plugin), shop.log[-2500:])
         ends = [shop.order_ends(o, ["Confirmed", "Cancelled"]) for o in placed]
         report.check("killed: all are Confirmed", {o["status"] for o in ends} == {"Confirmed"}, [o["status"] for o in ends])
         after = shop.stock("SKU-0044")

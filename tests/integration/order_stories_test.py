@@ -109,7 +109,7 @@ def called_off(shop):
         of = f"orderId={order['orderId']}"
         payments = items(shop, f"/payments?{of}")
         report.check(f"cancel {name}: the money is back", all(p["captured"] == p["refunded"] for p in payments), payments)
-        after = eventually(lambda: (lambda s: s if s["available"] == before["available"] else None)(shop.stock(sku)), 5)
+        after = eventually(lambda: (lambda s: s if s["available"] == before["available"] else None)(shop.stock(sku)))
         report.check(f"cancel {name}: the stock is back", bool(after), (before, shop.stock(sku)))
         shipments = items(shop, f"/shipping/shipments?{of}")
         report.check(f"cancel {name}: nothing is shipped", all(s["status"] == "Cancelled" for s in shipments), shipments)

@@ -43,6 +43,9 @@ class Stories:
     def sql(self, url, text):
         subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text], check=True, capture_output=True)
 
+    def postgres(self, verb):
+        subprocess.run([str(POSTGRES), verb, str(self.servers / "postgres")], check=True, stdin=subprocess.DEVNULL)
+
     def shop(self, url=None, **more):
         edit, place = more.pop("edit", lambda text: text), url or self.database()
         return Shop(self.gantry, [self.plugins], edit=lambda text: edit(text.replace(self.url, place)), **more)
@@ -102,6 +105,56 @@ class Stories:
         with self.shop(wrong) as shop:
             shop.launch()
             self.not_ready("wrong database password", shop, "wrong user or password", hidden=("not-the-word", word))
+
+    def database_stops_while_the_host_runs(self):
+        gone, back = "The store can't be reached.", "The store can be reached again."
+
+        def lines(sentence):
+            return [line for line in shop.log.splitlines() if sentence in line and '"plugin":"order"' in line]
+
+        def up(value):
+            return f'\ngantry_store_up{{plugin="order"}} {value}' in shop.get("/metrics").body.decode()
+
+        with self.shop() as shop:
+            shop.start()
+            report.check("database stops: ready before", eventually(shop.is_ready))
+            report.check("database stops: up before", eventually(lambda: up(1)))
+            self.postgres("stop")
+            try:
+                self.not_ready("database stops", shop, "can't be reached", "nobody listens there")
+                report.check("database stops: the metric shows it", eventually(lambda: up(0)))
+                report.check("database stops: alive", shop.get("/health/live").status == 200)
+                report.check("database stops: no order is taken", shop.order("stopped-1").status == 503)
+            finally:
+                self.postgres("restart")
+            report.check("database stops: comes back by itself", eventually(shop.is_ready), shop.log[-1500:])
+            report.check("database stops: the metric shows that", eventually(lambda: up(1)))
+            report.check("database stops: said once that it is back", len(lines(back)) == 1, lines(back))
+            report.check("database stops: said once that it has gone", len(lines(gone)) == 1, lines(gone))
+            report.check("database stops: by a warning", '"level":"warn"' in lines(gone)[0], lines(gone))
+            report.check("database stops: orders are taken again", shop.order("stopped-2").status == 201)
+            report.check("database stops: ends well", shop.stop() == 0, shop.log[-1500:])
+
+    def database_absent_at_start(self):
+        door, server = free_port(), int(re.search(r":(\d+)/postgres$", self.url).group(1))
+        with self.shop(self.database().replace(f":{server}/", f":{door}/")) as shop:
+            shop.launch()
+            self.not_ready("database absent", shop, "nobody listens there")
+            report.check("database absent: the host is there", shop.wait_log("The host is ready."), shop.log[-1500:])
+            line = next(line for line in shop.log.splitlines() if "The host is ready." in line)
+            report.check("database absent: it says without whom", '"level":"warn"' in line and "plugins failed: " in line
+                         and "order" in line, line)
+            report.check("database absent: no order is taken", shop.order("absent-1").status == 503)
+            proxy = Proxy({"postgres": (door, server, True)})
+            try:
+                report.check("database absent: ready when it comes", eventually(shop.is_ready), shop.log[-1500:])
+                for words in ("A plugin waits for its store", "A plugin was started: its store can be reached."):
+                    told = [line for line in shop.log.splitlines() if words in line and '"plugin":"order"' in line]
+                    report.check(f"database absent: said once: {words}", len(told) == 1, told)
+                report.check("database absent: orders are taken then", shop.order("absent-2").status == 201)
+                report.check("database absent: ends well", shop.stop() == 0, shop.log[-1500:])
+            finally:
+                proxy.close()
 
     def fewer_partitions(self):
         with self.shop(topics=["errors-topic: { partitions: 2 }"]) as shop:
@@ -229,8 +282,8 @@ def main():
 
 
 def tell(stories, chosen):
-    for name in ("broker_absent_at_start", "wrong_database_password", "fewer_partitions", "newer_schema",
-                 "one_address_for_two_hosts", "broker_that_asks_for_a_password", "replicas_of_topics",
+    for name in ("broker_absent_at_start", "wrong_database_password", "database_stops_while_the_host_runs",
+                 "database_absent_at_start", "fewer_partitions", "newer_schema", "one_address_for_two_hosts", "broker_that_asks_for_a_password", "replicas_of_topics",
                  "metrics_while_the_broker_stands_still"):
         if not chosen or name in chosen:
             report.story(name, getattr(stories, name))

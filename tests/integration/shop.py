@@ -21,6 +21,7 @@ import http.client
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import process_tree  # noqa: E402
+from ports import free_port  # noqa: E402
 
 PATIENCE = 90.0  # seconds: only how long a test waits before it calls something hung, never a measure of speed
 PROBLEM = "application/problem+json"
@@ -41,12 +42,6 @@ class Reply:
         return f"{self.status} {self.headers.get('content-type', '')} {self.body[:300]!r}"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def variable(file, name):
     """A variable of an `env` file that deploy/servers wrote."""
     return re.search(rf"(?m)^(?:export )?{name}=(.*)$", pathlib.Path(file).read_text()).group(1)
@@ -61,9 +56,13 @@ def on_servers(text, folder):
 
 
 class Shop:
-    """One host. The folder outlives restarts; `close` removes it."""
+    """One host. The folder outlives restarts; `close` removes it.
+
+    A host that dies has another life before anybody notices, so `stop` and `close` fail when one has that the test did not cause."""
 
     arguments = ()  # of `gantry run`
+    deaths = 0      # of the host's processes: as many as the test causes
+    died = 0        # as many as were logged, in all lives
 
     def __init__(self, gantry, plugin_dirs, plugins=(), topics=(), without=(), edit=None, arguments=()):
         self.gantry = str(gantry)
@@ -102,6 +101,7 @@ class Shop:
         for line in process.stderr:
             with self.lines:
                 self.log += line
+                self.died += '"A host died ' in line
                 self.lines.notify_all()
         with self.lines:
             self.lines.notify_all()
@@ -138,7 +138,20 @@ class Shop:
         code = self.ended(patience)
         if code is None:
             self.kill()
+        self.check_deaths()
         return code
+
+    def findings(self):
+        """What was found out about each process that died, the first one first."""
+        found = sorted(self.folder.glob("data/state/blackbox/*-*.json"), key=lambda f: f.stat().st_mtime_ns)
+        return [json.loads(f.read_text()) for f in found]
+
+    def check_deaths(self):
+        found = self.findings()
+        caused, self.deaths = self.deaths, max(len(found), self.died, self.deaths)  # each is told once
+        if self.deaths > caused:
+            raise AssertionError(f"{len(found)} processes died, {self.died} were started again, the test has caused {caused}: "
+                                 f"{json.dumps(found)[-4000:]}")
 
     def pid(self):
         """Of the host itself, below the process that watches over it."""
@@ -151,13 +164,38 @@ class Shop:
 
     def close(self):
         self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.check_deaths()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, why, trace):
+        try:
+            self.close()
+        except AssertionError as death:
+            raise AssertionError(f"{why}; {death}" if why else f"{death}") from why
+
+    # Its operator
+
+    def cli(self, *words, topology="topology.yaml"):
+        """(exit code, standard output, standard error) of the command line."""
+        done = subprocess.run([self.gantry, *map(str, words), "-t", topology], cwd=self.folder, capture_output=True, text=True,
+                              timeout=2 * PATIENCE)
+        return done.returncode, done.stdout, done.stderr
+
+    def row(self, plugin):
+        """What the host says of a plugin; None: it has none of this name."""
+        rows = self.get("/admin/plugins").json()["plugins"]
+        return next((r for r in rows if r["id"] == plugin), None)
+
+    def is_ready(self):
+        try:
+            return self.get("/health/ready").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
     # HTTP
 

@@ -80,10 +80,8 @@ def a_deadline_is_inherited_and_shortened(w):
 @promise()
 def a_deadline_is_enforced(w):
     """A deadline is mandatory; checked on return: a call that takes longer is a timeout."""
-    began = time.monotonic()
     answer = call(w, "conf-target", "/target/slow?ms=1500", timeoutMs=300)
     equal(answer.get("failure"), TIMEOUT, f"a call that takes five times its deadline: {answer}")
-    check(time.monotonic() - began < 20, "the caller waited", time.monotonic() - began)
 
 
 @promise()
@@ -120,15 +118,15 @@ def a_breaker_opens_after_five_failures(w):
     runs = lambda: w.get("conf-frail", "/frail/runs")["runs"]
     begun = runs()
     for _ in range(5):
+        opening = time.monotonic()
         equal(call(w, "conf-frail", "/frail/statuses/500").get("status"), 500, "a failing call")
-    opened = time.monotonic()
     for _ in range(3):
         equal(call(w, "conf-frail", "/frail/statuses/200").get("failure"), UNAVAILABLE, "a call through an open breaker")
     equal(runs() - begun, 5, "calls that the target saw")
     equal(call(w, "conf-target", "/target/echo")["status"], 200, "another target")
     equal(w.ask("conf-frail", "GET", "/frail/echo").status, 200, "a client's own request")
-    until("one call is let through", lambda: call(w, "conf-frail", "/frail/echo").get("status") == 200, 45)
-    check(time.monotonic() - opened > 25, "the breaker closed early", time.monotonic() - opened)
+    until("one call is let through", lambda: call(w, "conf-frail", "/frail/echo").get("status") == 200)
+    check(time.monotonic() - opening >= 30, "the breaker closed early", time.monotonic() - opening)
     equal(call(w, "conf-frail", "/frail/echo").get("status"), 200, "the breaker is closed again")
 
 

@@ -48,14 +48,21 @@ def another_body_with_the_same_key_is_unprocessable(w):
 @promise()
 def a_request_whose_first_is_still_running_conflicts(w):
     """first still running: 409."""
-    body = program("idem-busy", waitMs=1500)
-    replies = in_parallel(4, lambda i: once(w, "idem-busy", body))
-    # On another replica the second one may find the first one's reply in the store by the time it writes.
-    done = [r.body for r in replies if r.status == 201]
-    check(1 <= len(done) <= len(w.hosts_of("conf-source")) and len(set(done)) == 1, "replies", replies)
+    for wait_ms in (1500, 8_000, 25_000):
+        key = f"idem-busy-{wait_ms}"
+        body = program(key, waitMs=wait_ms)
+        replies = in_parallel(4, lambda i: once(w, key, body))
+        done = [r.body for r in replies if r.status == 201]
+        equal(len(set(done)), 1, f"different replies: {replies}")
+        equal({r.status for r in replies} - {201, 409}, set(), f"replies: {replies}")
+        equal(once(w, key, body).status, 201, "when it is done")
+        equal(w.entry(key), 1, "effects")
+        # On another replica the second one may find the first one's reply in the store by the time it writes. On a machine that has
+        # much to do, so may one that comes when the first is done: then the first takes longer.
+        if len(done) <= len(w.hosts_of("conf-source")):
+            break
+    check(len(done) <= len(w.hosts_of("conf-source")), "replies", replies)
     equal({r.status for r in replies} - {201}, {409}, f"replies: {replies}")
-    equal(once(w, "idem-busy", body).status, 201, "when it is done")
-    equal(w.entry("idem-busy"), 1, "effects")
 
 
 @promise()
@@ -69,11 +76,18 @@ def a_refusal_is_stored_and_a_server_error_is_not(w):
         key = f"idem-{how}"
         equal([once(w, key, program(key, end=how)).status for _ in range(2)], [500, 500], how)
         equal(w.entry(key), 0, "effects")
-    flaky = {**program("idem-flaky"), "name": "idem-flaky", "failFirst": True}
-    equal(once(w, "idem-flaky", flaky).status, 500, "the first time")
+    for turn in range(20):
+        key = f"idem-flaky-{turn}"
+        flaky = {**program(key), "name": key, "failFirst": True}
+        first = once(w, key, flaky)
+        if first.status == 500:
+            break
+        # Its first run shared a transaction that did not come about: the answer is that of a later run of the same request.
+        check(first.status == 201 and first.json()["runs"] > 1, "the first time", first)
+    equal(first.status, 500, "the first time")
     # Another replica may have its own first time.
-    until("a later time succeeds", lambda: once(w, "idem-flaky", flaky).status == 201)
-    equal(w.entry("idem-flaky"), 1, "effects")
+    until("a later time succeeds", lambda: once(w, key, flaky).status == 201)
+    equal(w.entry(key), 1, "effects")
 
 
 @promise()

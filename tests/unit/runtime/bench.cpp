@@ -1,6 +1,7 @@
 #include "bench.hpp"
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <set>
 
@@ -48,6 +49,12 @@ gantry_status answer(void* user, const gantry_request* request, gantry_context* 
         return p.self->post(*p.request, tx);
       },
       new posting{&self, request}, [](void* at) { delete static_cast<posting*>(at); });
+}
+
+gantry_status answer_read(void* user, const gantry_request*, gantry_context* context) {
+  auto& self = of(user);
+  if (const auto status = self.read(context); status != GANTRY_OK) return status;
+  return table<gantry_http_1>(self.host, GANTRY_HTTP_1).respond(context, 200, nullptr, 0, str("read"));
 }
 
 gantry_status setup(void* user) {
@@ -104,6 +111,21 @@ gantry_status setup(void* user) {
   r.pattern = str("/things");
   r.handler = answer;
   r.user = user;
+  gantry_route list{};
+  list.struct_size = sizeof list;
+  list.flags = GANTRY_ROUTE_MAY_LAG;
+  list.method = str("GET");
+  list.pattern = str("/list");
+  list.handler = answer_read;
+  list.user = user;
+  gantry_route newest = list;
+  newest.flags = 0;
+  newest.pattern = str("/newest");
+  for (const auto* route : {&list, &newest})
+    if (self.read)
+      if (const auto status = table<gantry_http_1>(self.host, GANTRY_HTTP_1).route(self.host, route);
+          status != GANTRY_OK)
+        return status;
   const auto& jobs = table<gantry_jobs_1>(self.host, GANTRY_JOBS_1);
   for (const auto status :
        {bus.subscribe(self.host, &s), bus.emits(self.host, &e), jobs.kind(self.host, &j), jobs.timer(self.host, &t),
@@ -172,6 +194,14 @@ std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::sur
     e.max_message = events.topic(e.topic_id).max_message;
   }
   return plugin;
+}
+
+std::shared_ptr<runtime::instance> next_generation(const runtime::instance& of, script& plays, const bus::bus& events) {
+  auto next = make_plugin(plays, of.around, events);
+  next->database = of.database;
+  next->writer = of.writer;
+  next->jobs = of.jobs;
+  return next;
 }
 
 void end_plugin(std::shared_ptr<runtime::instance>& plugin) {
@@ -306,7 +336,7 @@ void bench::stop() {
   lanes->stop();
 }
 
-void bench::crash() {
+void bench::crash(const std::function<void()>& between) {
   // The lane ends between two runs, with whatever is queued.
   lanes->stop();
   const auto from = where_.path / std::to_string(life_);
@@ -316,6 +346,7 @@ void bench::crash() {
     if (std::filesystem::exists(from / name)) std::filesystem::copy_file(from / name, to / name);
   stop();
   ++life_;
+  if (between) between();
   start();
 }
 
@@ -359,6 +390,38 @@ gantry_status bench::write(std::function<gantry_status(gantry_tx&)> fn) {
   std::unique_lock lock(mutex);
   over.wait(lock, [&] { return done; });
   return end;
+}
+
+runtime::reply bench::ask(const std::string& method, const std::string& path, const std::string& body,
+                          const std::string& key) {
+  struct sink final : runtime::reply_sink {
+    void send(runtime::reply&& r) override { to.set_value(std::move(r)); }
+    std::promise<runtime::reply> to;
+  };
+  runtime::inbound in;
+  in.method = method;
+  in.path = path;
+  in.body = body;
+  if (!key.empty()) in.headers.emplace_back("idempotency-key", key);
+  auto out = std::make_unique<sink>();
+  auto end = out->to.get_future();
+  router->submit(std::move(in), std::move(out));
+  return end.get();
+}
+
+void bench::swap(script& plays, const std::vector<runtime::deadly_work>* knows) {
+  auto next = next_generation(*plugin, plays, *events);
+  next->around.deadly = knows;
+  ASSERT_TRUE(next->start());
+  next->state(runtime::phase::running);
+  std::int64_t paused_us = 0;
+  ASSERT_TRUE(lane().hand_over(
+      *next, "testers", [] { return result<void>(); }, paused_us));
+  plugin.swap(next);
+  auto routes = std::make_shared<runtime::route_table>();
+  ASSERT_TRUE(routes->add(plugin));
+  router->routes(routes);
+  end_plugin(next);
 }
 
 void bench::until(const std::function<bool()>& condition) {

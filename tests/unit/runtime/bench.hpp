@@ -57,6 +57,7 @@ struct script {
   std::function<gantry_status(std::string, gantry_tx*)> timer;
   std::function<gantry_status(gantry_db*)> restore;
   std::function<gantry_status(const gantry_request&, gantry_tx*)> post;  // POST /things, idempotent
+  std::function<gantry_status(gantry_context*)> read;                    // GET /list, which may lag, and GET /newest
   std::function<int()> refuse;  // the status with which the same is refused before it writes; 0: it is not
   const gantry_host* host = nullptr;  // set by create
 };
@@ -74,6 +75,8 @@ gantry_status rearm(const script& of, std::string_view key, std::int64_t delay_u
 // An instance of the plugin that the script plays; end_plugin() takes it down.
 std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around, const bus::bus& events);
 void end_plugin(std::shared_ptr<runtime::instance>& plugin);
+// Another generation of a plugin that runs, which shares what belongs to the plugin; it has not started.
+std::shared_ptr<runtime::instance> next_generation(const runtime::instance& of, script& plays, const bus::bus& events);
 // A write that calls these.
 std::unique_ptr<runtime::write> make_write(std::function<gantry_status(gantry_tx&)> fn,
                                            std::function<void(bool, gantry_status)> ended);
@@ -99,8 +102,8 @@ class bench {
   // The first part of it: the plugin's lane is opened. When that fails, stop() is all that may follow.
   result<void> open();
   void stop();
-  // As kill -9 leaves it: what the lane has not committed is gone, nothing is tidied up.
-  void crash();
+  // As kill -9 leaves it: what the lane has not committed is gone, nothing is tidied up. `between`: while nothing runs.
+  void crash(const std::function<void()>& between = {});
 
   // The store's file; it may be changed while the plugin is stopped.
   std::filesystem::path store_file() const { return where_.path / std::to_string(life_) / "store.db"; }
@@ -115,6 +118,11 @@ class bench {
   gantry_status write(std::function<gantry_status(gantry_tx&)> fn);
   // The same without waiting; `ended` is told.
   void post(std::function<gantry_status(gantry_tx&)> fn, std::function<void(bool, gantry_status)> ended);
+  // A request as it comes over HTTP, answered. With an empty key: without one.
+  runtime::reply ask(const std::string& method, const std::string& path, const std::string& body = {},
+                     const std::string& key = {});
+  // The plugin's next generation takes the work over; the former one ends.
+  void swap(script& next, const std::vector<runtime::deadly_work>* knows);
   // Lets the lane run until the condition holds. Moves no time.
   void until(const std::function<bool()>& condition);
   // Lets time pass as it does on a host: somebody looks at the clock now and then. With time.pass() all stands still.

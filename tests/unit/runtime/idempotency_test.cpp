@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bench.hpp"
+#include "runtime/id_window.hpp"
 #include "store/dialect.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -181,6 +182,111 @@ TEST_F(idempotency_test, runs_go_when_all_of_their_keys_are_old) {
   EXPECT_EQ(small.runs(), 0U);
   EXPECT_EQ(count("gantry_idempotency_run"), 0);
   EXPECT_EQ(count("gantry_idempotency"), 0);
+}
+
+// One reply was stored while the clock was years ahead.
+TEST_F(idempotency_test, a_key_of_a_far_hour_keeps_no_run_but_its_own) {
+  idempotency small(1000);
+  ASSERT_TRUE(small.load(*session_));
+  keep(small, key("far"), {200, {}, ""}, now + 50'000 * hour);
+  keep_many(small, 0, 1500, now);
+  keep_many(small, 1500, 3000, now + 2 * hour);
+  ASSERT_EQ(small.runs(), 2U);
+  ASSERT_EQ(small.expire(*session_, now + 27 * hour), GANTRY_OK);
+  small.expired(now + 27 * hour);
+  EXPECT_EQ(small.runs(), 1U);
+  EXPECT_EQ(small.find(*session_, key("17"), out_), idempotency::found::nothing);
+  EXPECT_EQ(small.find(*session_, key("far"), out_), idempotency::found::same);
+}
+
+TEST_F(idempotency_test, the_newest_hour_is_known_when_all_keys_are_in_runs) {
+  idempotency small(1000);
+  ASSERT_TRUE(small.load(*session_));
+  EXPECT_EQ(small.newest_us(), 0);
+  keep_many(small, 0, 100, now);
+  keep_many(small, 100, 1000, now + 2 * hour + 7);
+  idempotency again(1000);
+  ASSERT_TRUE(again.load(*session_));
+  ASSERT_EQ(again.runs(), 1U);
+  idempotency later(1000);
+  ASSERT_TRUE(later.load(*session_));
+  ASSERT_EQ(later.in_memory(), 0U);
+  EXPECT_EQ(later.newest_us(), now + 2 * hour) << "the begin of the hour: not ahead of what has passed";
+}
+
+// The store answers, and breaks off in the middle of the rows.
+class breaking_off final : public store::session {
+ public:
+  explicit breaking_off(store::session& behind) : behind_(behind) {}
+  gantry_status exec(std::string_view sql, std::span<const gantry_value> params, std::int64_t* changes) override {
+    return behind_.exec(sql, params, changes);
+  }
+  gantry_status exec_many(std::string_view sql, std::span<const gantry_value> params, std::size_t n, std::size_t count,
+                          std::int64_t* changes) override {
+    return behind_.exec_many(sql, params, n, count, changes);
+  }
+  gantry_status defer(std::string_view sql, std::span<const gantry_value> params) override {
+    return behind_.defer(sql, params);
+  }
+  gantry_status query(std::string_view sql, std::span<const gantry_value> params, store::cursor** out) override {
+    const auto status = behind_.query(sql, params, &rows_.behind);
+    rows_.breaks = sql.find(breaks_at) != std::string_view::npos;
+    *out = &rows_;
+    return status;
+  }
+  gantry_status script(std::string_view sql) override { return behind_.script(sql); }
+  gantry_status begin() override { return behind_.begin(); }
+  gantry_status commit() override { return behind_.commit(); }
+  void rollback() noexcept override { behind_.rollback(); }
+  gantry_status savepoint() override { return behind_.savepoint(); }
+  gantry_status rollback_to() override { return behind_.rollback_to(); }
+  gantry_status release() override { return behind_.release(); }
+  gantry_status begin_read() override { return behind_.begin_read(); }
+  void end_read() noexcept override { behind_.end_read(); }
+  std::string_view error_text() const noexcept override { return "the disk can't be read"; }
+
+  std::string breaks_at;  // a part of the statement
+
+ private:
+  struct rows final : store::cursor {
+    gantry_status next() override { return breaks ? gantry_status{GANTRY_UNAVAILABLE} : behind->next(); }
+    std::size_t columns() const override { return behind->columns(); }
+    gantry_status column(std::size_t index, gantry_value& out) override { return behind->column(index, out); }
+    void close() override { behind->close(); }
+    store::cursor* behind = nullptr;
+    bool breaks = false;
+  };
+  store::session& behind_;
+  rows rows_;
+};
+
+TEST_F(idempotency_test, a_start_does_not_take_rows_that_can_not_be_read_for_none) {
+  ASSERT_EQ(
+      session_->script(store::for_driver(std::string(shared_idempotency_schema).append(id_window_schema), "sqlite")),
+      GANTRY_OK);
+  ASSERT_EQ(session_->script("INSERT INTO gantry_idempotency_key VALUES (1, 2, 3, 4, x'00')"), GANTRY_OK);
+  keep(kept_, key("a"), {200, {}, ""}, now);
+  breaking_off broken(*session_);
+  const auto says = [](const result<void>& done) { return done ? std::string() : done.failure().text; };
+  broken.breaks_at = "SELECT max(seen)";
+  EXPECT_EQ(says(id_window().load(broken)), "reading the ids of events: the disk can't be read");
+  for (const auto* statement :
+       {"SELECT hour FROM gantry_idempotency ", "SELECT id, hour, keys FROM gantry_idempotency "}) {
+    broken.breaks_at = statement;
+    EXPECT_EQ(says(idempotency().load(broken)), "reading idempotency keys: the disk can't be read");
+  }
+  for (const auto* statement : {"SELECT min(hour)", "SELECT high"}) {
+    broken.breaks_at = statement;
+    EXPECT_EQ(says(idempotency().load(broken, true)), "reading idempotency keys: the disk can't be read");
+  }
+}
+
+TEST_F(idempotency_test, a_shared_store_without_a_key_has_no_newest_hour) {
+  ASSERT_EQ(session_->script(store::for_driver(std::string(shared_idempotency_schema), "sqlite")), GANTRY_OK);
+  idempotency empty;
+  ASSERT_TRUE(empty.load(*session_, true));
+  EXPECT_EQ(empty.newest_us(), 0);
+  EXPECT_EQ(empty.in_memory(), 0U);
 }
 
 TEST_F(idempotency_test, a_run_without_a_filter_is_asked_all_the_same) {

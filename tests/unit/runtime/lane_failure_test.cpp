@@ -42,6 +42,10 @@ struct picky : script {
     const std::lock_guard lock(mutex);
     bad.clear();
   }
+  int tried(const std::string& data) {
+    const std::lock_guard lock(mutex);
+    return tries[data];
+  }
   std::mutex mutex;
   std::map<std::string, gantry_status> bad;  // guarded by mutex
   std::map<std::string, int> tries;          // guarded by mutex
@@ -93,7 +97,7 @@ TEST(lane_failure, a_rejected_event_parks_without_further_attempts) {
   b.publish("a", "1");
   b.settle();
   EXPECT_EQ(parked_rows(b), "a=1 ");
-  EXPECT_EQ(plays.tries["1"], 1);
+  EXPECT_EQ(plays.tried("1"), 1);
 }
 
 TEST(lane_failure, parked_events_are_replayed_in_order_and_once) {
@@ -179,6 +183,10 @@ struct fatal : picky {
       return handle(e, tx);
     };
   }
+  runtime::deadly_work where(const std::string& data) {
+    const std::lock_guard lock(mutex);
+    return seen.at(data);
+  }
   std::map<std::string, runtime::deadly_work> seen;  // guarded by mutex
 };
 
@@ -198,14 +206,15 @@ TEST(lane_failure, an_event_that_the_process_died_of_too_often_parks_without_bei
       const std::lock_guard lock(plays.mutex);
       return plays.tries["2"] >= 1;
     });
-    auto another = plays.seen["2"];
+    const auto known = plays.where("2");
+    auto another = known;
     another.offset += 1'000;
-    b.deadly = {another, plays.seen["2"]};
+    b.deadly = {another, known};
     b.crash();
-    const auto tries = plays.tries["2"];  // until then it may have been tried again
+    const auto tries = plays.tried("2");  // until then it may have been tried again
     b.settle();
     EXPECT_EQ(parked_rows(b), "a=2 a=4 ");
-    EXPECT_EQ(plays.tries["2"], tries);
+    EXPECT_EQ(plays.tried("2"), tries);
     EXPECT_EQ(b.of_key("b"), "3 6");
     const auto why = b.rows("SELECT key, error FROM gantry_parked ORDER BY id").at(0).body;
     EXPECT_EQ(why, "the process died 3 times in this event, the last time in it died");
@@ -230,15 +239,14 @@ TEST(lane_failure, an_event_of_several_that_were_given_at_once_is_given_alone) {
     const std::lock_guard lock(plays.mutex);
     return plays.seen.contains("1");
   });
-  auto range = plays.seen["1"];
+  auto range = plays.where("1");
   range.length = 3;
   range.poison = false;
   b.deadly = {range};
-  b.lane().stop_events();
-  sizes.clear();
-  b.crash();
+  b.crash([&] { sizes.clear(); });
   plays.heal();
   b.settle();
+  const std::lock_guard lock(plays.mutex);
   EXPECT_EQ(std::set<std::size_t>(sizes.begin(), sizes.end()), std::set<std::size_t>{1});
   EXPECT_EQ(b.of_key("a"), "1 2 3");
   EXPECT_EQ(parked_rows(b), "");
@@ -255,12 +263,42 @@ TEST(lane_failure, under_halt_the_partition_stands_before_an_event_that_the_proc
     const std::lock_guard lock(plays.mutex);
     return plays.tries["2"] >= 1;
   });
-  b.deadly = {plays.seen["2"]};
+  b.deadly = {plays.where("2")};
   b.crash();
   plays.heal();
   b.passing_until([&] { return !b.lane().count().blocked.empty(); });
   EXPECT_EQ(b.of_key("a"), "1");
   EXPECT_EQ(parked_rows(b), "");
+}
+
+// The file that died of it has gone, and what is known of it with it.
+TEST(lane_failure, a_generation_from_another_file_handles_what_the_one_before_has_died_of) {
+  fatal plays;
+  plays.bad["2"] = GANTRY_RETRY;
+  runtime::lane_options options;
+  options.poison = runtime::poison_policy::halt;
+  bench b(plays, options);
+  b.publish(story);
+  b.passing_until([&] { return plays.tried("2") >= 1; });
+  b.deadly = {plays.where("2")};
+  b.crash();
+  b.passing_until([&] { return !b.lane().count().blocked.empty(); });
+  // The same file again, with another configuration, knows as much.
+  fatal same;
+  b.swap(same, &b.deadly);
+  const auto resume = [&](gantry_tx&) {
+    b.lane().resume();
+    return gantry_status{GANTRY_OK};
+  };
+  b.write(resume);
+  b.passing_until([&] { return !b.lane().count().blocked.empty(); });
+  EXPECT_EQ(b.of_key("a"), "1");
+  fatal mended;
+  b.swap(mended, nullptr);
+  b.write(resume);
+  b.settle();
+  EXPECT_EQ(b.of_key("a"), "1 2 4");
+  EXPECT_EQ(b.lane().count().blocked, "");
 }
 
 TEST(lane_failure, at_the_bound_of_parked_events_all_stands_still) {

@@ -123,6 +123,49 @@ TEST(lane_job, the_owner_is_told_again_when_it_could_not_take_notice_and_the_job
   EXPECT_EQ(table(b), "a2 ");
 }
 
+// What is let through an open breaker may end before it was run, which tells nothing of the provider.
+TEST(lane_job, an_end_that_was_put_off_does_not_keep_the_breaker_open) {
+  errands plays;
+  plays.answer = GANTRY_RETRY;
+  bench b(plays);
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule(&tx, "", "a"); }), GANTRY_OK);
+  b.passing_until([&] { return b.of_key("failed") == "a"; });
+  // The fifth failure in a row opens the breaker, and is told to an owner that can't take notice.
+  {
+    const std::lock_guard lock(plays.mutex);
+    plays.deaf = 1;
+  }
+  ASSERT_EQ(b.write([](gantry_tx& tx) {
+    return tx.db.session->exec("INSERT INTO gantry_job VALUES ('last', 'errand', '', 'b', 0, 4, 0, '', '', '')", {},
+                               nullptr);
+  }),
+            GANTRY_OK);
+  b.plugin->jobs->noted_due(0);
+  b.passing_until([&] { return b.of_key("failed") == "a b"; });
+  {
+    const std::lock_guard lock(plays.mutex);
+    plays.answer = GANTRY_OK;
+  }
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule(&tx, "", "c"); }), GANTRY_OK);
+  b.passing_until([&] { return b.of_key("done") == "c"; });
+  EXPECT_EQ(plays.ran(), "a1 a2 a3 a4 b4 c1 ");
+}
+
+TEST(lane_job, a_generation_from_another_file_runs_what_the_one_before_has_died_of) {
+  errands plays;
+  bench b(plays);
+  const auto due = b.time.wall_us() + 60'000'000;
+  ASSERT_EQ(b.write([due](gantry_tx& tx) { return schedule(&tx, "", "a", due); }), GANTRY_OK);
+  const auto job = b.rows("SELECT id, kind FROM gantry_job").at(0);
+  b.deadly = {{"tester", true, job.body, 0, 0, 1, job.key, 3, true, "it died"}};
+  b.crash();
+  errands mended;
+  b.swap(mended, nullptr);
+  b.time.pass(60'000'000);
+  b.until([&] { return b.of_key("done") == "a"; });
+  EXPECT_EQ(mended.ran(), "a1 ");
+}
+
 TEST(lane_job, a_result_whose_token_was_lost_is_not_taken) {
   errands plays;
   std::mutex gate;

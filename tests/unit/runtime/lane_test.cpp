@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <future>
+#include <mutex>
+#include <span>
 #include <thread>
 
 #include "bench.hpp"
+#include "gantry/abi/http.h"
+#include "gantry/abi/store.h"
+#include "observability/log.hpp"
 #include "runtime/context.hpp"
 #include "runtime/text.hpp"
 
@@ -209,21 +214,7 @@ TEST(lane, an_idempotent_request_has_one_effect_and_one_reply) {
     return http.respond_in(tx, 201, nullptr, 0, q.body);
   };
   bench b(plays);
-  struct sink final : runtime::reply_sink {
-    explicit sink(std::promise<runtime::reply>& t) : to(t) {}
-    void send(runtime::reply&& r) override { to.set_value(std::move(r)); }
-    std::promise<runtime::reply>& to;
-  };
-  const auto ask = [&](const std::string& key, const std::string& body) {
-    std::promise<runtime::reply> end;
-    runtime::inbound in;
-    in.method = "POST";
-    in.path = "/things";
-    in.body = body;
-    if (!key.empty()) in.headers.emplace_back("idempotency-key", key);
-    b.router->submit(std::move(in), std::make_unique<sink>(end));
-    return end.get_future().get();
-  };
+  const auto ask = [&](const std::string& key, const std::string& body) { return b.ask("POST", "/things", body, key); };
   EXPECT_EQ(ask("", "x").status, 400);
   EXPECT_EQ(ask("1", "x").status, 201);
   const auto again = ask("1", "x");
@@ -246,21 +237,7 @@ TEST(lane, keeps_replies_although_the_machines_clock_jumps) {
     return http.respond_in(tx, 201, nullptr, 0, q.body);
   };
   bench b(plays);
-  struct sink final : runtime::reply_sink {
-    explicit sink(std::promise<runtime::reply>& t) : to(t) {}
-    void send(runtime::reply&& r) override { to.set_value(std::move(r)); }
-    std::promise<runtime::reply>& to;
-  };
-  const auto ask = [&](const std::string& key) {
-    std::promise<runtime::reply> end;
-    runtime::inbound in;
-    in.method = "POST";
-    in.path = "/things";
-    in.body = "x";
-    in.headers.emplace_back("idempotency-key", key);
-    b.router->submit(std::move(in), std::make_unique<sink>(end));
-    return end.get_future().get().status;
-  };
+  const auto ask = [&](const std::string& key) { return b.ask("POST", "/things", "x", key).status; };
   // A run of the lane tidies up at its end; the next one begins behind that.
   const auto tidy = [&] {
     b.pass(3'000'000);
@@ -285,6 +262,127 @@ TEST(lane, keeps_replies_although_the_machines_clock_jumps) {
   tidy();
   EXPECT_EQ(ask("1"), 201);
   EXPECT_EQ(handled, 2);
+}
+
+// A plugin that answers each request by the number of those that it has handled.
+struct counting : script {
+  counting() : script(projection()) {
+    post = [this](const gantry_request& q, gantry_tx* tx) -> gantry_status {
+      ++handled;
+      const auto& http = *static_cast<const gantry_http_1*>(host->capability(host, GANTRY_HTTP_1));
+      return http.respond_in(tx, 201, nullptr, 0, q.body);
+    };
+  }
+  int handled = 0;
+};
+
+constexpr std::int64_t an_hour = 3'600'000'000LL;
+
+// A run of the lane tidies up at its end; the next one begins behind that.
+void tidy_up(bench& b) {
+  b.pass(3'000'000);
+  for (int i = 0; i < 2; ++i) b.write([](gantry_tx& tx) { return insert(&tx, "nothing", "1"); });
+}
+
+TEST(lane, keeps_replies_however_often_it_starts_with_a_wrong_clock) {
+  counting plays;
+  bench b(plays);
+  b.ask("POST", "/things", "x", "first");
+  b.time.set_ahead(365 * 24 * an_hour);
+  for (int i = 0; i < 30; ++i) {
+    b.crash();
+    b.ask("POST", "/things", "x", std::to_string(i));
+  }
+  tidy_up(b);
+  EXPECT_EQ(b.ask("POST", "/things", "x", "first").status, 201);
+  EXPECT_EQ(plays.handled, 31);
+}
+
+TEST(lane, the_age_of_replies_goes_on_however_often_it_starts) {
+  counting plays;
+  bench b(plays);
+  b.ask("POST", "/things", "x", "first");
+  for (int i = 0; i < 60; ++i) {
+    b.time.pass(an_hour / 2);
+    b.ask("POST", "/things", "x", std::to_string(i));
+    b.crash();
+  }
+  tidy_up(b);
+  EXPECT_EQ(b.ask("POST", "/things", "x", "first").status, 201);
+  EXPECT_EQ(plays.handled, 62) << "30 hours have passed";
+}
+
+// Counts who asks it for what, and leaves the rest to the store behind.
+class asked_store final : public store::store {
+ public:
+  explicit asked_store(std::shared_ptr<gantry::store::store> behind) : behind_(std::move(behind)) {}
+  std::string_view driver() const override { return behind_->driver(); }
+  gantry::store::durability promise() const override { return behind_->promise(); }
+  std::string describe() const override { return behind_->describe(); }
+  result<std::unique_ptr<gantry::store::session>> open_writer() override { return behind_->open_writer(); }
+  result<std::unique_ptr<gantry::store::session>> acquire_reader() override {
+    ++newest;
+    return behind_->acquire_reader();
+  }
+  result<std::unique_ptr<gantry::store::session>> acquire_lagging_reader() override {
+    ++lagging;
+    return behind_->acquire_reader();
+  }
+  result<gantry::store::migration_report> migrate(std::span<const gantry::store::migration> steps,
+                                                  const gantry::store::migration_rules& rules) override {
+    return behind_->migrate(steps, rules);
+  }
+  std::uint64_t size_bytes() const override { return behind_->size_bytes(); }
+
+  std::atomic<int> newest{0};
+  std::atomic<int> lagging{0};
+
+ private:
+  const std::shared_ptr<gantry::store::store> behind_;
+};
+
+TEST(lane, a_request_reads_where_its_route_says) {
+  script plays = projection();
+  plays.read = [&plays](gantry_context* context) {
+    const auto& store = *static_cast<const gantry_store_1*>(plays.host->capability(plays.host, GANTRY_STORE_1));
+    gantry_db* snapshot = nullptr;
+    return store.snapshot(context, &snapshot);
+  };
+  bench b(plays);
+  const auto asked = std::make_shared<asked_store>(b.plugin->database);
+  b.plugin->database = asked;
+  EXPECT_EQ(b.ask("GET", "/list").status, 200);
+  EXPECT_EQ(asked->lagging, 1);
+  EXPECT_EQ(asked->newest, 0);
+  EXPECT_EQ(b.ask("GET", "/newest").status, 200);
+  EXPECT_EQ(asked->lagging, 1);
+  EXPECT_EQ(asked->newest, 1);
+}
+
+// What ails the store is said once, and the lane goes on.
+TEST(lane, what_can_not_be_tidied_up_is_said_once) {
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  observability::log_options options;
+  options.format = observability::log_format::json;
+  options.sink = [&](std::string_view line) {
+    const std::lock_guard lock(mutex);
+    lines.emplace_back(line);
+  };
+  observability::open_log(options);
+  script plays = projection();
+  bench b(plays);
+  b.publish_foreign("a", "1", "f-1");
+  b.settle();
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return tx.db.session->script("DROP TABLE gantry_seen"); }), GANTRY_OK);
+  b.time.pass(2 * an_hour);
+  for (int i = 0; i < 3; ++i) tidy_up(b);
+  observability::close_log();
+  const auto told = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.find("could not be tidied up") != std::string::npos && line.find("gantry_seen") != std::string::npos;
+  });
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(b.of_key("a"), "1");
 }
 
 // The lane of a callee is busy for longer than its caller has: the caller goes on at its deadline, and the write is taken back.

@@ -137,6 +137,19 @@ TEST_F(replicas_moves_test, a_position_that_is_held_keeps_no_other_from_being_cl
   until([&] { return of_key(zero) == "1 2"; }, "and this one when it is let go");
 }
 
+TEST_F(replicas_moves_test, a_partition_that_comes_while_events_are_stopped_is_read_afterwards) {
+  auto a = start("a", first_);
+  a->lane().stop_events();
+  const auto key = key_in(0);
+  a->give(0);
+  publish(key, "1");
+  // Two runs of the lane: it has heard of the partition.
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(a->write([](gantry_tx&) { return GANTRY_OK; }), GANTRY_OK);
+  EXPECT_EQ(of_key(key), "");
+  a->lane().resume_events();
+  until([&] { return of_key(key) == "1"; }, "the partition is claimed");
+}
+
 TEST_F(replicas_moves_test, a_job_that_is_held_keeps_no_other_from_being_taken_over) {
   auto a = start("a", first_);
   auto b = start("b", second_);

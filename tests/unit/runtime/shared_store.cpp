@@ -39,9 +39,9 @@ class replica::standstill final : public runtime::task {
 replica::replica(std::string host, script& plays, place at) : events(*at.events), at_(std::move(at)) {
   lanes_ = std::make_unique<runtime::worker_pool>(1, "lane");
   workers_ = std::make_unique<runtime::request_pool>(2, 64, "work");
-  router = std::make_unique<runtime::dispatcher>(*workers_, *workers_, system_clock());
+  router = std::make_unique<runtime::dispatcher>(*workers_, *workers_, *at_.time);
   runtime::surroundings around;
-  around.time = &system_clock();
+  around.time = at_.time;
   around.metrics = &metrics_;
   around.calls = router.get();
   around.topics = at_.topics;
@@ -49,13 +49,12 @@ replica::replica(std::string host, script& plays, place at) : events(*at.events)
   auto opened = store::open_postgres_store(at_.store);
   if (!opened) throw std::runtime_error(opened.failure().text);
   plugin->database = std::move(*opened);
-  plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers_, system_clock());
+  plugin->jobs = std::make_unique<runtime::job_board>(*plugin, *workers_, *at_.time);
   runtime::lane_options options;
   options.host = std::move(host);
   options.lease_us = at_.lease_us;
   options.lead_us = 1'000'000;
-  plugin->writer =
-      std::make_unique<runtime::lane>(*plugin, *plugin->database, events, system_clock(), *lanes_, options);
+  plugin->writer = std::make_unique<runtime::lane>(*plugin, *plugin->database, events, *at_.time, *lanes_, options);
   if (const auto done = lane().open("/test/tester/"); !done) throw std::runtime_error(done.failure().text);
   if (const auto done = plugin->start(); !done) throw std::runtime_error(done.failure().text);
   plugin->state(runtime::phase::running);

@@ -15,7 +15,18 @@
 
 namespace gantry::testing {
 
-// One of the hosts. Its clock is the machine's; a thread lets time pass.
+// The machine's clock, which somebody may set.
+class crooked_clock final : public clock {
+ public:
+  std::int64_t wall_us() const noexcept override { return system_clock().wall_us() + ahead_; }
+  std::int64_t steady_us() const noexcept override { return system_clock().steady_us(); }
+  void set_ahead(std::int64_t us) { ahead_ = us; }
+
+ private:
+  std::atomic<std::int64_t> ahead_{0};
+};
+
+// One of the hosts. A thread lets time pass.
 class replica {
  public:
   struct place {
@@ -23,6 +34,7 @@ class replica {
     const runtime::topic_directory* topics = nullptr;
     store::postgres_options store;
     std::int64_t lease_us = 1'000'000;
+    const clock* time = &system_clock();
   };
 
   // Starts it. `plays` outlives it.

@@ -46,6 +46,7 @@ struct proxy::state {
   std::uint16_t target = 0;
   std::atomic<bool> ending{false};
   std::atomic<bool> shut{false};
+  std::atomic<bool> stalled{false};
   std::atomic<std::uint64_t> round_trips{0};
   std::atomic<std::uint64_t> hang_ups{0};
   std::thread accepting;
@@ -138,6 +139,10 @@ void proxy::state::forward(int client) {
   char bytes[65536];
   while (good && !ending) {
     pollfd both[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+    if (stalled) {
+      ::poll(nullptr, 0, 5);
+      continue;
+    }
     if (::poll(both, 2, 20) <= 0) continue;
     if (both[1].revents != 0) {
       const auto got = ::recv(server, bytes, sizeof bytes, 0);
@@ -179,6 +184,8 @@ void proxy::hang_up_at(const std::string& prepared, when then) {
   state_->then = then;
 }
 
+void proxy::stall() { state_->stalled = true; }
+void proxy::go_on() { state_->stalled = false; }
 void proxy::shut() { state_->shut = true; }
 void proxy::open() { state_->shut = false; }
 

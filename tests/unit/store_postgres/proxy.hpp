@@ -30,6 +30,9 @@ class proxy {
   // Takes no new connections until open() is called; those that are there stay.
   void shut();
   void open();
+  // As a server that stands still: connections are taken and stay, and nothing goes through until go_on().
+  void stall();
+  void go_on();
   // How often it hung up.
   std::uint64_t hang_ups() const;
 

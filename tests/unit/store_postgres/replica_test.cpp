@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "own_server.hpp"
+#include "proxy.hpp"
 #include "store/postgres/connection.hpp"
 #include "store_fixture.hpp"
 
@@ -99,7 +100,17 @@ TEST_F(ReplicaTest, OnlyReadsThatMayLagComeFromItAndOnlyWhileItKeepsUp) {
 TEST_F(ReplicaTest, TheFirstServerStandsInWhileItIsAway) {
   ASSERT_TRUE(comes_to_read_replica(true));
   told_.clear();
-  ASSERT_TRUE(replica_.kill());
+  {
+    const auto lent = std::move(store_->acquire_lagging_reader()).value();
+    const auto begun = lagging();
+    const auto used = lagging();
+    ASSERT_EQ(rows(*used, "SELECT pg_is_in_recovery()::int"), "1");
+    ASSERT_TRUE(replica_.kill());
+    ASSERT_EQ(lent->begin_read(), GANTRY_OK);
+    EXPECT_EQ(rows(*lent, "SELECT pg_is_in_recovery()::int"), "0");
+    EXPECT_EQ(rows(*begun, "SELECT pg_is_in_recovery()::int"), "0");
+    expect_has(rows(*used, "SELECT 1"), "connection was lost");  // a snapshot that was seen has no other one
+  }
   // Not one read fails, and it is said once.
   for (int i = 0; i < 50; ++i) {
     commit_something();
@@ -120,6 +131,52 @@ TEST_F(ReplicaTest, TheFirstServerStandsInWhileItIsAway) {
   open();
   EXPECT_FALSE(reads_replica());
   EXPECT_EQ(told_.size(), 1U);
+}
+
+TEST_F(ReplicaTest, ItIsWaitedForForAWhileOnly) {
+  close();
+  proxy door(replica_.place().port());
+  options_.read_url = replica_.place().through(door.port());
+  options_.read_patience = std::chrono::milliseconds(1000);
+  open();
+  ASSERT_TRUE(comes_to_read_replica(true));
+  told_.clear();
+  // A statement that takes long runs on the first server, which has no such bound.
+  EXPECT_EQ(rows(*lagging(), "SELECT pg_is_in_recovery()::int FROM pg_sleep(1.2)"), "0");
+  EXPECT_TRUE(told_.empty()) << told_.front();
+
+  // It stands still: the kernel takes connections and data, and nobody answers.
+  {
+    ASSERT_TRUE(comes_to_read_replica(true));
+    const auto begun = lagging();
+    const auto used = lagging();
+    ASSERT_EQ(rows(*used, "SELECT pg_is_in_recovery()::int"), "1");
+    door.stall();
+    EXPECT_EQ(rows(*begun, "SELECT pg_is_in_recovery()::int"), "0");
+    expect_has(rows(*used, "SELECT 1"), "no answer within 1000 ms");
+  }
+  for (int i = 0; i < 20; ++i) {
+    commit_something();
+    const auto session = lagging();
+    ASSERT_TRUE(session);
+    EXPECT_EQ(rows(*session, "SELECT max(id) FROM item"), std::to_string(last_));
+  }
+  EXPECT_EQ(told_.size(), 1U);
+  door.go_on();
+  ASSERT_TRUE(comes_to_read_replica(true));
+  EXPECT_EQ(told_.size(), 2U);
+
+  // That all readers are busy says nothing about it.
+  close();
+  options_.readers = 1;
+  open();
+  ASSERT_TRUE(comes_to_read_replica(true));
+  told_.clear();
+  const auto only = lagging();
+  ASSERT_EQ(rows(*only, "SELECT pg_is_in_recovery()::int"), "1");
+  EXPECT_EQ(rows(*lagging(), "SELECT pg_is_in_recovery()::int"), "0");
+  EXPECT_EQ(rows(*only, "SELECT pg_is_in_recovery()::int"), "1");
+  EXPECT_TRUE(told_.empty()) << told_.front();
 }
 
 }  // namespace

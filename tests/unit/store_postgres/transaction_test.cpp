@@ -188,6 +188,21 @@ TEST_F(TransactionTest, ADeferredFailureIsToldAtTheNextStatementAndUndoneWithIts
   EXPECT_EQ(rows("SELECT id FROM item ORDER BY id"), "1;2;5");
 }
 
+// A statement that never left, since one of its values is none, protects nothing that follows it.
+TEST_F(TransactionTest, ADeferredFailureBehindAStatementThatWasNotSentIsNotLost) {
+  ASSERT_EQ(commit("INSERT INTO item VALUES ($1, $2)", {integer(1), text("tea")}), GANTRY_OK);
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(exec("INSERT INTO item VALUES ($1, $2)", {integer(2), text("salt")}), GANTRY_OK);
+  gantry_value none{};
+  none.type = 99;
+  EXPECT_EQ(exec("INSERT INTO item VALUES ($1, $2)", {integer(3), none}), GANTRY_INVALID);
+  expect_has(writer_->error_text(), "unknown type 99");
+  ASSERT_EQ(writer_->defer("INSERT INTO item VALUES ($1, $2)", params{integer(4), text("tea")}), GANTRY_OK);
+  EXPECT_NE(exec("INSERT INTO item VALUES ($1, $2)", {integer(5), text("oil")}), GANTRY_OK);
+  EXPECT_NE(writer_->commit(), GANTRY_OK) << "the deferred row is not there";
+  EXPECT_EQ(rows("SELECT id FROM item ORDER BY id"), "1");
+}
+
 TEST_F(TransactionTest, ADeferredFailureThatIsTakenBackHarmsNobody) {
   ASSERT_EQ(commit("INSERT INTO item VALUES (1, 'tea')"), GANTRY_OK);
   ASSERT_EQ(writer_->begin(), GANTRY_OK);
