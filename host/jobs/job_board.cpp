@@ -427,19 +427,19 @@ const deadly_work* job_board::deadly(const instance& who, std::string_view kind,
 
 void job_board::run_by(instance& who, ready_job&& job) {
   if (job.kind >= who.declared.jobs.size()) {
-    ended(std::move(job), GANTRY_RETRY, {}, who.id() + " does not know this kind of job now");
+    refuse(std::move(job), GANTRY_RETRY, who.id() + " does not know this kind of job now");
     return;
   }
   const auto& kind = who.declared.jobs[job.kind];
   if (job.attempt > kind.max_attempts) {
     // All attempts were made; only its end is outstanding.
-    ended(std::move(job), GANTRY_REJECT, {}, "no attempt is left");
+    refuse(std::move(job), GANTRY_REJECT, "no attempt is left");
     return;
   }
   if (const auto* const known = deadly(who, kind.name, job.id);
       known != nullptr && (known->poison || job.attempt + known->crashes > kind.max_attempts)) {
-    ended(std::move(job), GANTRY_REJECT, {},
-          "the process died " + std::to_string(known->crashes) + " times in this job, the last time in " + known->why);
+    refuse(std::move(job), GANTRY_REJECT,
+           "the process died " + std::to_string(known->crashes) + " times in this job, the last time in " + known->why);
     return;
   }
   gantry_context context(who);
@@ -464,6 +464,7 @@ void job_board::run_by(instance& who, ready_job&& job) {
     }
   }
   (status == GANTRY_OK ? who.counts.jobs_done : who.counts.job_errors)->add();
+  if (status != GANTRY_OK) who.failures.keep(text);
   if (status != GANTRY_OK)
     observability::log_warn("A job failed.", {{"plugin", who.id()},
                                               {"job", kind.name},
@@ -471,6 +472,15 @@ void job_board::run_by(instance& who, ready_job&& job) {
                                               {"attempt", std::to_string(job.attempt)},
                                               {"error", text}});
   ended(std::move(job), status, std::move(context.result), std::move(text));
+}
+
+void job_board::refuse(ready_job&& job, gantry_status status, std::string error) {
+  {
+    // It may have been the one that an open breaker has let through: it says nothing, so another one may try.
+    const std::lock_guard lock(mutex_);
+    kinds_[job.kind].breaker.undecided();
+  }
+  ended(std::move(job), status, {}, std::move(error));
 }
 
 void job_board::ended(ready_job&& job, gantry_status status, std::string outcome, std::string error, bool postponed) {

@@ -101,6 +101,8 @@ class job_board {
   void run(ready_job&& job);
   static const deadly_work* deadly(const instance& who, std::string_view kind, std::string_view id);
   void run_by(instance& who, ready_job&& job);
+  // Of a job that ends without having been run.
+  void refuse(ready_job&& job, gantry_status status, std::string error);
   // `wait` is until the next attempt. [any]
   void ended(ready_job&& job, gantry_status status, std::string result, std::string error, bool postponed = false);
   void again(ready_job&& job, gantry_status status, std::string result, std::string error, std::int64_t wait_until_us,

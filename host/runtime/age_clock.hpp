@@ -3,7 +3,8 @@
 //
 // It begins at the machine's time, but no later than the newest thing that is kept, and goes on with the steady clock.
 // So a clock that jumps, or was wrong at a start, erases nothing; the time during which the process did not run does
-// not count either. Owned by a lane. Thread: the lane's.
+// not count either. Where hosts share a store each has its own: what is forgotten counts on it, and what is kept is
+// stamped by the time of all. Owned by a lane. Thread: the lane's.
 #pragma once
 
 #include <algorithm>

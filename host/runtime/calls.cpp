@@ -101,7 +101,10 @@ class call_write final : public write {
   }
   void finished(bool committed, gantry_status status, std::string_view text) override {
     const std::lock_guard lock(with_->mutex);
-    with_->answer = committed ? std::move(reply_) : problem_for(status, text);
+    // Who has taken it back has taken its context along.
+    with_->answer = committed           ? std::move(reply_)
+                    : with_->taken_back ? problem_for(status, text)
+                                        : failed_reply(to_, context_, status, text);
     with_->over.notify_one();
   }
 

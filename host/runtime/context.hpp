@@ -13,7 +13,8 @@
 
 namespace gantry::runtime {
 class instance;
-}
+struct route;
+}  // namespace gantry::runtime
 
 // Lives for one request or one attempt of a job. Thread: the worker's.
 struct gantry_context {
@@ -27,7 +28,8 @@ struct gantry_context {
 
   gantry::runtime::instance& owner;
   gantry::runtime::cause why;
-  std::int64_t deadline_us = 0;  // steady time
+  const gantry::runtime::route* at = nullptr;  // of a request
+  std::int64_t deadline_us = 0;                // steady time
   std::optional<gantry::runtime::reply> reply;
   gantry_write_handler write = nullptr;  // set by gantry_http_1::write
   void* write_user = nullptr;

@@ -40,6 +40,7 @@ class dispatcher::request_work {
         key_(*at.owner),
         begun_us_(clock_.steady_us()) {
     to_.enter();
+    context_.may_lag = route_.may_lag;
     for (std::size_t i = 0; i < at.names->size(); ++i) {
       auto& [name, text] = params_.emplace_back((*at.names)[i], std::string());
       decode(at.values[i], text);
@@ -117,7 +118,7 @@ class dispatcher::request_write final : public write {
   }
 
   void finished(bool committed, gantry_status status, std::string_view text) override {
-    request_->answer(committed ? std::move(reply_) : problem_for(status, text));
+    request_->answer(committed ? std::move(reply_) : failed_reply(request_->to_, request_->context_, status, text));
   }
 
   std::unique_ptr<request_work> take_back() { return std::move(request_); }

@@ -17,9 +17,25 @@ bool refuses(const instance& owner, gantry_status status) {
 
 }  // namespace
 
+reply failed_reply(instance& owner, const gantry_context& context, gantry_status status, std::string_view text) {
+  auto out = problem_for(status, text);
+  if (out.status != 500) return out;
+  const std::string said = text.empty() ? status_name(status) : std::string(text);
+  const auto& id = context.why.correlation_id;
+  if (const auto silent = owner.failures.note(owner.around.time->steady_us(), said)) {
+    const std::string at = context.at == nullptr ? "" : context.at->method + " " + context.at->pattern;
+    const observability::work_scope scope({owner.id(), owner.generation(), id, at});
+    observability::log_error(
+        "A plugin failed in a request.",
+        {{"plugin", owner.id()}, {"route", at}, {"error", said}, {"without_a_line_since", std::to_string(*silent)}});
+  }
+  return problem_for(GANTRY_FAILED, owner.id() + " failed; see the log, correlation id " + std::string(id));
+}
+
 void handle(instance& owner, const route& r, const gantry_request& request, gantry_context& context) {
   const observability::work_scope scope({owner.id(), owner.generation(), context.why.correlation_id, r.pattern});
   const watched_work watched(owner, {.kind = work_kind::request, .what = r.note, .id = context.why.correlation_id});
+  context.at = &r;
   fail(GANTRY_OK, {});
   auto status = owner.guarded([&] { return r.handler(r.user, &request, &context); }, "request handler");
   context.end_read();
@@ -30,7 +46,7 @@ void handle(instance& owner, const route& r, const gantry_request& request, gant
   }
   if (status != GANTRY_OK) {
     // Also when it asked for a write before it failed.
-    context.reply = problem_for(status, last_failure());
+    context.reply = failed_reply(owner, context, status, last_failure());
     context.write = nullptr;
     return;
   }
@@ -53,7 +69,7 @@ gantry_status run_write(instance& owner, const gantry_context& context, gantry_t
     out = problem_for(GANTRY_FAILED, owner.id() + " gave no reply in its write");
     status = fail(GANTRY_FAILED, "no reply");
   } else {
-    out = problem_for(status, last_failure());
+    out = failed_reply(owner, context, status, last_failure());
   }
   return status;
 }

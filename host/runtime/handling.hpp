@@ -31,6 +31,10 @@ class visit {
 // Runs the handler. Afterwards the context holds a reply, or a write to be done.
 void handle(instance& owner, const route& r, const gantry_request& request, gantry_context& context);
 
+// The answer to a request that has failed with this status. Where that is plugin code's failure (500) the text may be
+// anything: it goes to the log, at most once a second, and the client gets the number by which it is found there.
+reply failed_reply(instance& owner, const gantry_context& context, gantry_status status, std::string_view text);
+
 // Runs the write that the handler left in `context`; `out` is what it answers.
 gantry_status run_write(instance& owner, const gantry_context& context, gantry_tx& tx, reply& out);
 

@@ -14,9 +14,11 @@ result<void> id_window::load(store::session& session) {
   store::cursor* rows = nullptr;
   if (session.query("SELECT max(seen) FROM gantry_seen", {}, &rows) != GANTRY_OK)
     return error{errc::io, "reading the ids of events: " + std::string(session.error_text())};
-  newest_us_ = rows->next() == GANTRY_OK ? integer_at(*rows, 0) : 0;
+  const auto there = rows->next();
+  newest_us_ = there == GANTRY_OK ? integer_at(*rows, 0) : 0;
   rows->close();
-  return {};
+  if (there == GANTRY_OK || there == GANTRY_DONE) return {};
+  return error{errc::io, "reading the ids of events: " + std::string(session.error_text())};
 }
 
 gantry_status id_window::note(store::session& session, std::string_view topic, const bus::record& r,
@@ -45,7 +47,7 @@ gantry_status id_window::expire(store::session& session, std::int64_t now_us) {
     used_ = false;
     store::cursor* rows = nullptr;
     if (session.query("SELECT 1 FROM gantry_seen LIMIT 1", {}, &rows) == GANTRY_OK) {
-      used_ = rows->next() == GANTRY_OK;
+      used_ = rows->next() != GANTRY_DONE;
       rows->close();
     }
   }

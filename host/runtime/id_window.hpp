@@ -22,8 +22,7 @@ class id_window {
   result<void> load(store::session& session);
   std::int64_t newest_us() const noexcept { return newest_us_; }
 
-  // Notes the event's id within the open transaction; `is_new` says whether nobody had. Times are those of the age
-  // clock.
+  // Notes the event's id within the open transaction; `is_new` says whether nobody had. `now_us`: its stamp.
   gantry_status note(store::session& session, std::string_view topic, const bus::record& r, std::int64_t now_us,
                      bool& is_new);
 
@@ -32,7 +31,7 @@ class id_window {
 
   // True once an hour while there may be ids to let go.
   bool wants_expiry(std::int64_t now_us) const noexcept { return used_ && now_us >= expire_at_us_; }
-  // Deletes what is older than seven days, within the open transaction.
+  // Deletes what is older than seven days by the clock of ages, within the open transaction.
   gantry_status expire(store::session& session, std::int64_t now_us);
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "runtime/values.hpp"
 
@@ -124,6 +125,7 @@ void idempotency::note(std::uint64_t print, std::uint64_t row, std::int64_t hour
   recent_.add(print, row);
   oldest_hour_ = std::min(oldest_hour_, hour);
   newest_hour_ = std::max(newest_hour_, hour);
+  recent_hour_ = std::max(recent_hour_, hour);
 }
 
 // Behind a batch whose keys are all in: a run ends with a row.
@@ -139,16 +141,21 @@ void idempotency::make_room() {
   std::copy_if(recent_.places.begin(), recent_.places.end(), std::back_inserter(places),
                [](const key_place& p) { return p.row != 0; });
   recent_ = {};
-  runs_.take(std::move(places), next_row_ - 1, newest_hour_);
+  runs_.take(std::move(places), next_row_ - 1, std::exchange(recent_hour_, INT64_MIN));
 }
 
-std::int64_t idempotency::newest_us() const noexcept {
-  return newest_hour_ == INT64_MIN ? 0 : (newest_hour_ + 1) * hour_us;
-}
+std::int64_t idempotency::newest_us() const noexcept { return newest_hour_ == INT64_MIN ? 0 : newest_hour_ * hour_us; }
 
 result<void> idempotency::load(store::session& session, bool shared) {
   shared_ = shared;
-  return shared ? load_keys(session) : load_rows(session);
+  if (!shared) return load_rows(session);
+  if (auto done = unpack_rows(session); !done) return done;
+  // In a snapshot: hosts that write meanwhile must not have this one told to try again.
+  if (session.begin_read() != GANTRY_OK)
+    return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())};
+  auto loaded = load_keys(session);
+  session.end_read();
+  return loaded;
 }
 
 // Rows of whole batches, which came with a copy of a store that one host had: each of their keys gets a row.
@@ -197,21 +204,24 @@ gantry_status idempotency::unpack_some(store::session& session, bool& more) {
 
 // Some of the keys that there were at the start. Those of other hosts since then are not among them.
 result<void> idempotency::load_keys(store::session& session) {
-  if (auto done = unpack_rows(session); !done) return done;
   const auto failed = [&] { return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())}; };
   store::cursor* rows = nullptr;
   if (session.query("SELECT min(hour), max(hour) FROM gantry_idempotency_key", {}, &rows) != GANTRY_OK) return failed();
   gantry_value oldest{};
-  if (rows->next() == GANTRY_OK && rows->column(0, oldest) == GANTRY_OK && oldest.type == GANTRY_INT) {
+  auto row = rows->next();
+  if (row == GANTRY_OK && rows->column(0, oldest) == GANTRY_OK && oldest.type == GANTRY_INT) {
     oldest_hour_ = oldest.as.i;
     newest_hour_ = integer_at(*rows, 1);
   }
   rows->close();
+  if (row != GANTRY_OK && row != GANTRY_DONE) return failed();
+  if (newest_hour_ == INT64_MIN) return {};
   const gantry_value some[] = {value(newest_hour_ - 1), value(static_cast<std::int64_t>(keys_in_memory_))};
   if (session.query("SELECT high FROM gantry_idempotency_key WHERE hour >= $1 LIMIT $2", some, &rows) != GANTRY_OK)
     return failed();
-  while (rows->next() == GANTRY_OK) recent_.add(static_cast<std::uint64_t>(integer_at(*rows, 0)), 1);
+  while ((row = rows->next()) == GANTRY_OK) recent_.add(static_cast<std::uint64_t>(integer_at(*rows, 0)), 1);
   rows->close();
+  if (row != GANTRY_DONE) return failed();
   make_room();
   return {};
 }
@@ -223,8 +233,11 @@ result<void> idempotency::load_rows(store::session& session) {
   const auto failed = [&] { return error{errc::io, "reading idempotency keys: " + std::string(session.error_text())}; };
   store::cursor* rows = nullptr;
   if (session.query("SELECT hour FROM gantry_idempotency ORDER BY id LIMIT 1", {}, &rows) != GANTRY_OK) return failed();
-  if (rows->next() == GANTRY_OK) oldest_hour_ = newest_hour_ = integer_at(*rows, 0);
+  const auto first = rows->next();
+  if (first == GANTRY_OK) oldest_hour_ = newest_hour_ = integer_at(*rows, 0);
   rows->close();
+  if (first != GANTRY_OK && first != GANTRY_DONE) return failed();
+  newest_hour_ = std::max(newest_hour_, runs_.newest_hour());
   next_row_ = runs_.through() + 1;
   for (std::size_t read = rows_at_once; read == rows_at_once;) {
     const gantry_value next[] = {value(next_row_), value(static_cast<std::int64_t>(rows_at_once))};

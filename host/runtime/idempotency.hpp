@@ -61,7 +61,7 @@ class idempotency {
 
   // `shared`: with other hosts. Not in a transaction.
   result<void> load(store::session& session, bool shared = false);
-  // The end of the newest hour in which a reply was kept, microseconds; 0: there is none.
+  // The begin of the newest hour in which a reply was kept, microseconds; 0: there is none.
   std::int64_t newest_us() const noexcept;
   // How many keys are known in memory, and in how many runs are the others.
   std::size_t in_memory() const noexcept { return recent_.used + before_.used; }
@@ -81,13 +81,13 @@ class idempotency {
   std::size_t kept() const noexcept { return batch_.size(); }
   void back_to(std::size_t kept) { batch_.resize(kept); }
 
-  // Writes the batch's row, if there is anything to keep, and a part of a run that is being written. Times are those of
-  // the age clock.
+  // Writes the batch's row, if there is anything to keep, and a part of a run that is being written. `now_us`: its
+  // stamp.
   gantry_status write(store::session& session, std::int64_t now_us);
   void committed();
   void begin_batch();
 
-  // Deletes what is older than 24 hours.
+  // Deletes what is older than 24 hours by the clock of ages.
   gantry_status expire(store::session& session, std::int64_t now_us);
   bool wants_expiry(std::int64_t now_us) const;
   void expired(std::int64_t now_us);
@@ -125,6 +125,7 @@ class idempotency {
   key_runs runs_;
   std::int64_t oldest_hour_ = INT64_MAX;  // that may be in the store
   std::int64_t newest_hour_ = INT64_MIN;
+  std::int64_t recent_hour_ = INT64_MIN;  // the newest of those in `recent_`
   std::vector<entry> batch_;
   std::uint64_t next_row_ = 1;
   std::int64_t written_hour_ = 0;

@@ -167,6 +167,7 @@ void instance::name_notes() {
 
 result<void> instance::start() {
   state(phase::starting);
+  writer->set_time_of(*this);
   fail(GANTRY_OK, {});
   if (const auto s = guarded([&] { return plugin->start(plugin->self); }, "start"); s != GANTRY_OK) {
     state(phase::failed);
@@ -221,7 +222,9 @@ result<void> instance::health() const {
     case phase::stopped:
     case phase::failed: return error{errc::unavailable, "state is " + std::string(to_string(state()))};
   }
-  if (const auto blocked = writer->count().blocked; !blocked.empty()) return error{errc::unavailable, blocked};
+  const auto lane = writer->count();
+  if (!lane.blocked.empty()) return error{errc::unavailable, lane.blocked};
+  if (!lane.away.empty()) return error{errc::unavailable, "its store can't be reached: " + lane.away};
   if (const auto n = stalled.load(); n != 0)
     return error{errc::unavailable, std::to_string(n) + " workers are in its code and do not come back"};
   if (plugin->health == nullptr) return {};

@@ -22,6 +22,8 @@
 #include "observability/metrics.hpp"
 #include "runtime/deadly.hpp"
 #include "runtime/declarations.hpp"
+#include "runtime/failure_log.hpp"
+#include "runtime/server_time.hpp"
 #include "runtime/transaction.hpp"
 #include "store/store.hpp"
 
@@ -101,10 +103,10 @@ class instance {
   static instance& of(const gantry_host* host) noexcept;
   const gantry_host* host() const noexcept { return &table_; }
 
-  // The time as plugin code sees it, microseconds since 1970: the machine's, or where hosts share the store and the machine
-  // is off, that of the store's server.
-  std::int64_t now_us() const noexcept { return around.time->wall_us() - correction_us_.load(std::memory_order_relaxed); }
-  void correct_clock(std::int64_t us) noexcept { correction_us_.store(us, std::memory_order_relaxed); }
+  // The time as plugin code sees it, microseconds since 1970: the machine's, or where hosts share the store the one
+  // that they keep to.
+  std::int64_t now_us() const noexcept { return time_.now_us(*around.time); }
+  void keep_to(const common_time& time) noexcept { time_.set(time); }
 
   phase state() const noexcept { return phase_.load(std::memory_order_acquire); }
   void state(phase p) noexcept { phase_.store(p, std::memory_order_release); }
@@ -126,6 +128,7 @@ class instance {
   declarations declared;
   surroundings around;
   probe counts;
+  failure_log failures;
   std::string config = "{}";
   // These belong to the plugin rather than to this generation: the one that replaces it takes them over.
   std::shared_ptr<store::store> database;
@@ -179,7 +182,7 @@ class instance {
   blackbox::box* const notes_;  // null: there is no watch
   std::atomic<phase> phase_{phase::created};
   std::atomic<std::uint64_t> in_flight_{0};
-  std::atomic<std::int64_t> correction_us_{0};
+  common_time time_;
   host_table table_;
 };
 

@@ -100,6 +100,12 @@ result<void> key_runs::load(store::session& session) {
   return {};
 }
 
+std::int64_t key_runs::newest_hour() const noexcept {
+  std::int64_t out = INT64_MIN;
+  for (const auto& r : runs_) out = std::max(out, r.newest_hour);
+  return out;
+}
+
 void key_runs::take(std::vector<key_place> places, std::uint64_t through, std::int64_t newest_hour) {
   std::sort(places.begin(), places.end(), [](const key_place& a, const key_place& b) {
     return a.print != b.print ? a.print < b.print : a.row < b.row;

@@ -52,6 +52,8 @@ class key_runs {
   // The last of the batches' rows whose keys are in runs.
   std::uint64_t through() const noexcept { return through_; }
   std::size_t count() const noexcept { return runs_.size(); }
+  // Of all keys in runs; INT64_MIN: there is none.
+  std::int64_t newest_hour() const noexcept;
   std::size_t filter_bytes() const noexcept { return filter_bytes_; }
 
   // Makes a run of these places. Only when none is being written.

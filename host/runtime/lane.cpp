@@ -15,14 +15,6 @@ constexpr std::int64_t slow_batch_us = 20'000;
 constexpr std::int64_t refused_at_most_us = 5'000'000;  // until an outbox that a healthy bus does not take is said
 constexpr std::size_t unsettled_max = 4;                // commits that wait for their sync
 
-std::vector<deadly_work> deadly_events_of(const instance& owner) {
-  std::vector<deadly_work> out;
-  if (owner.around.deadly == nullptr) return out;
-  for (const auto& d : *owner.around.deadly)
-    if (d.plugin == owner.id() && !d.job) out.push_back(d);
-  return out;
-}
-
 }  // namespace
 
 lane::lane(instance& owner, store::store& database, bus::bus& bus, const clock& time, worker_pool& workers,
@@ -41,12 +33,21 @@ lane::lane(instance& owner, store::store& database, bus::bus& bus, const clock& 
 
 lane::~lane() { close(); }
 
+std::vector<deadly_work> lane::deadly_events_of(const instance& owner) {
+  std::vector<deadly_work> out;
+  if (owner.around.deadly == nullptr) return out;
+  for (const auto& d : *owner.around.deadly)
+    if (d.plugin == owner.id() && !d.job) out.push_back(d);
+  return out;
+}
+
 void lane::stop_events() { events_on_ = false; }
 
 void lane::resume_events() {
   const std::lock_guard running(run_mutex_);
   // What arrived meanwhile was told to nobody.
   for (auto& f : feeds_) f->available.store(true, std::memory_order_release);
+  next_claim_us_ = 0;
   events_on_ = true;
   workers_.schedule(*this);
 }
@@ -95,7 +96,9 @@ bool lane::enqueue_always(std::unique_ptr<write>& w) {
 }
 
 void lane::tick() {
-  still_.look(clock_.steady_us());
+  const auto now = clock_.steady_us();
+  still_.look(now);
+  tell_of_store(answers_.look(now));
   {
     const std::lock_guard lock(queue_mutex_);
     if (closed_ || !broken_.empty()) return;
@@ -224,7 +227,10 @@ lane_counts lane::count() const {
     const std::lock_guard lock(queue_mutex_);
     out.queue = queue_.size();
     out.blocked = !broken_.empty() ? broken_ : !halted_.empty() ? halted_ : outbox_error_;
+    out.writable = broken_.empty();
   }
+  out.away = answers_.reason();
+  out.writable = out.writable && out.away.empty();
   out.timers = timer_count_;
   out.parked = parking_.count();
   out.leads = leads();

@@ -39,6 +39,7 @@
 #include "runtime/presence.hpp"
 #include "runtime/server_time.hpp"
 #include "runtime/standstill.hpp"
+#include "runtime/store_watch.hpp"
 #include "runtime/timer_wheel.hpp"
 #include "runtime/transaction.hpp"
 #include "runtime/worker_pool.hpp"
@@ -89,8 +90,10 @@ struct lane_counts {
   std::size_t timers = 0;
   std::uint64_t outbox_bytes = 0;
   std::uint64_t parked = 0;
-  bool leads = true;    // the relay of its store
-  std::string blocked;  // why it takes no writes or no events; empty when all is well
+  bool leads = true;     // the relay of its store
+  std::string blocked;   // why it takes no writes or no events; empty when all is well
+  std::string away;      // why its store can't be reached now; empty when it can
+  bool writable = true;  // the store takes writes
 };
 
 class lane final : public task, public bus::consumer_events {
@@ -115,6 +118,9 @@ class lane final : public task, public bus::consumer_events {
   // Notes in a shared store that this host runs the owner's version now, and returns the hosts that run another one.
   // Empty where the store is this host's alone. Waits for the end of a batch. [main]
   result<std::vector<std::string>> settle_version();
+
+  // Gives a generation that is about to start the time that the hosts of the store keep to. [any]
+  void set_time_of(instance& next) const noexcept;
 
   // Stops taking events; writes go on. [main]
   void stop_events();
@@ -167,6 +173,7 @@ class lane final : public task, public bus::consumer_events {
  private:
   // Row ids are handed out in blocks that are reserved durably, so that none is given twice, although rows are deleted.
   static constexpr std::uint64_t row_block = 1'000'000;
+  static constexpr std::string_view age_name = "age";  // of the row that keeps how far the clock of ages has come
 
   struct taken {
     feed* from;
@@ -199,6 +206,8 @@ class lane final : public task, public bus::consumer_events {
   std::vector<std::string> topics_of(const instance& who) const;
   result<void> in_transaction(const std::function<result<void>()>& what);
   result<void> make_tables();
+  result<void> load();
+  result<void> begin_ages();
   result<void> take_name(const std::string& source_prefix);
   result<std::uint64_t> highest_on_bus(std::string_view source);
   result<void> meta(std::string_view name, std::string& out);
@@ -213,8 +222,9 @@ class lane final : public task, public bus::consumer_events {
   void claim_later(feed& f, std::int64_t at_us);
   void keep_place(std::int64_t now);
   void look_around(std::int64_t now);
+  void tell_of_store(store_watch::news what) const;
   void look_at_clock(std::int64_t now);
-  void correct_clock(const server_time& at);
+  void set_time(const server_time& at);
   void carry_outbox(std::int64_t now);
   void recover_relay(std::uint64_t highest);
   void delete_acknowledged();
@@ -236,6 +246,7 @@ class lane final : public task, public bus::consumer_events {
     return deadly_.empty() || t.handler == nullptr ? nullptr : find_deadly(t);
   }
   const deadly_work* find_deadly(const taken& t) const;
+  static std::vector<deadly_work> deadly_events_of(const instance& owner);
   bool is_poison(const taken& t) const {
     const auto* const known = deadly(t);
     return known != nullptr && known->poison;
@@ -250,6 +261,9 @@ class lane final : public task, public bus::consumer_events {
   void handle_batch();
   bool worth_a_transaction();
   attempt_end attempt(failure& what);
+  // What is kept for a time is stamped so, in a batch.
+  std::int64_t stamp_us() const noexcept;
+  gantry_status note_age(std::int64_t now_us);
   gantry_status drop_seen_ids();
   gantry_status run_events(failure& what);
   gantry_status handle_with(const subscription& s, gantry_tx& tx, const bus::record& r, std::string_view topic,
@@ -281,8 +295,8 @@ class lane final : public task, public bus::consumer_events {
   bus::bus& bus_;
   const clock& clock_;
   worker_pool& workers_;
-  lane_options options_;                   // what adjust() changes is read in batches alone
-  const std::vector<deadly_work> deadly_;  // events of this plugin
+  lane_options options_;             // what adjust() changes is read in batches alone
+  std::vector<deadly_work> deadly_;  // events of this plugin, as its present generation is told
   std::string source_;
 
   std::unique_ptr<store::session> session_;
@@ -297,7 +311,9 @@ class lane final : public task, public bus::consumer_events {
   gantry_tx tx_;
   timer_wheel wheel_;
   idempotency idempotency_;
-  age_clock age_;  // of replies and ids that are kept for a time
+  age_clock age_;                  // of replies and ids that are kept for a time
+  std::int64_t age_noted_us_ = 0;  // in the store, so that the next start goes on from there
+  std::string maintenance_error_;  // why the last attempt to tidy up has failed
   parking parking_;
   id_window id_window_;
 
@@ -308,8 +324,10 @@ class lane final : public task, public bus::consumer_events {
   bool expelled_ = false;                   // another process has this host's name
   std::vector<std::uint64_t> others_next_;  // positions of feeds_ as they stand in the store
   skew_watch skew_;
+  store_watch answers_;
   std::int64_t next_skew_look_us_ = 0;
-  std::int64_t correction_us_ = 0;  // off the machine's clock, for times in a shared store
+  std::int64_t machine_offset_us_ = 0;  // of the machine's clock to the steady one, at the last look
+  common_time time_;
   std::int64_t next_round_us_ = 0;
   std::int64_t next_outbox_us_ = 0;
   std::int64_t next_jobs_us_ = 0;

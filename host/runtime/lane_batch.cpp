@@ -2,6 +2,7 @@
 #include "runtime/lane.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "observability/log.hpp"
 #include "runtime/instance.hpp"
@@ -160,7 +161,7 @@ lane::attempt_end lane::attempt(failure& what) {
   if (const auto status = s.begin(); status != GANTRY_OK)
     // Somebody else holds the store's lock, and longer than the driver waits.
     return gave_up(status == GANTRY_RETRY ? GANTRY_UNAVAILABLE : status);
-  tx_.begin(s, row_, clock_.wall_us() - correction_us_);
+  tx_.begin(s, row_, time_.now_us(clock_));
   for (auto& [f, n] : touched_) {
     if (const auto status = f->save(s, n); status != GANTRY_OK) {
       if (status != GANTRY_CONFLICT) return gave_up(status);
@@ -190,7 +191,12 @@ lane::attempt_end lane::attempt(failure& what) {
   }
   const bool wait = std::any_of(writes_.begin(), writes_.end(), [](const auto& w) { return w->changes_lane(); });
   std::uint64_t mark = 0;
-  if (const auto status = wait ? s.commit() : s.commit_early(mark); status != GANTRY_OK) {
+  const auto committed = [&] {
+    std::optional<store_watch::question> asking;
+    if (presence_) asking.emplace(answers_, clock_.steady_us());
+    return wait ? s.commit() : s.commit_early(mark);
+  };
+  if (const auto status = committed(); status != GANTRY_OK) {
     // After a failed fsync nobody knows what is on the disk: nothing more is written.
     what.text = s.error_text();
     what.status = status;
@@ -239,7 +245,10 @@ gantry_status lane::run_writes() {
 
 gantry_status lane::finish_rows() {
   auto& s = *session_;
-  if (const auto status = idempotency_.write(s, age_.now_us()); status != GANTRY_OK) return status;
+  const auto stamp = stamp_us();
+  if (const auto status = idempotency_.write(s, stamp); status != GANTRY_OK) return status;
+  if (idempotency_.kept() != 0)
+    if (const auto status = note_age(stamp); status != GANTRY_OK) return status;
   if (!presence_) {
     const auto done = relay_->acknowledged_through();
     if (done > deleted_through_) {

@@ -139,7 +139,8 @@ gantry_status lane::drop_seen_ids() {
     const auto& t = taken_[i];
     if (t.event->sequence != 0 || t.handler == nullptr || t.event->id.empty()) continue;
     bool is_new = true;
-    if (const auto status = id_window_.note(*session_, t.from->topic, *t.event, age_.now_us(), is_new); status != GANTRY_OK)
+    if (const auto status = id_window_.note(*session_, t.from->topic, *t.event, stamp_us(), is_new);
+        status != GANTRY_OK)
       return status;
     fresh_[i] = is_new;
   }
@@ -168,8 +169,7 @@ gantry_status lane::park(taken& t, std::string_view text, std::uint32_t attempts
   feed& f = *t.from;
   // Bounded, so that the copy fits its topic whatever the handler had to say.
   text = text.substr(0, longest_error);
-  const auto status =
-      parking_.add(*session_, f.topic, f.where.partition, *t.event, text, attempts, clock_.wall_us());
+  const auto status = parking_.add(*session_, f.topic, f.where.partition, *t.event, text, attempts, tx_.now_us);
   if (status != GANTRY_OK) return status;
   if (const auto dead = find_topic(f.topic + ".dlq")) {
     std::string extra;

@@ -87,6 +87,7 @@ void lane::blame(const failure& what) {
   const bus::record& r = *taken_[what.at].event;
   const std::size_t own = taken_[what.at].index;
   owner_->counts.event_errors->add();
+  owner_->failures.keep(what.text);
   std::erase_if(taken_, [&](const taken& t) { return t.from == &f && t.index >= own; });
   workers_.schedule(*this);  // for what was taken behind it
   if (own != 0) return;      // what came before it commits; then it stands at the head and is tried alone

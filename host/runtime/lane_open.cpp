@@ -2,6 +2,8 @@
 #include "runtime/lane.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/uuid.hpp"
 #include "jobs/job_board.hpp"
@@ -13,6 +15,14 @@
 #include "store/dialect.hpp"
 
 namespace gantry::runtime {
+namespace {
+
+// Together some seconds: the others' transactions are short, but there may be many.
+constexpr int attempts_to_open = 20;
+constexpr auto pause_to_open = std::chrono::milliseconds(20);
+constexpr auto most_pause_to_open = std::chrono::milliseconds(400);
+
+}  // namespace
 
 std::string schema_of(std::string_view driver, bool shared) {
   std::string schema = "CREATE TABLE IF NOT EXISTS gantry_meta (name TEXT PRIMARY KEY, content TEXT NOT NULL);";
@@ -36,25 +46,51 @@ result<void> lane::open(const std::string& source_prefix) {
   // After it has entered: whoever has the host's name last reserves last.
   if (auto done = in_transaction([&] { return take_name(source_prefix); }); !done) return done;
 
-  relay_ = std::make_unique<outbox::relay>(
-      bus_, clock_, [this](std::string_view name) { return find_topic(name); }, [this] { workers_.schedule(*this); },
-      presence_ != nullptr);
-  if (auto done = relay_->recover(s, presence_ ? 0 : row_ - 1); !done) return done;
-  deleted_through_ = relay_->acknowledged_through();
-  if (!leads()) relay_->follow();
-  if (auto done = idempotency_.load(s, presence_ != nullptr); !done) return done;
-  if (auto done = id_window_.load(s); !done) return done;
   // Hosts that share the store keep to one clock, its server's.
-  const auto server = presence_ ? ask_server_time(s, clock_) : std::nullopt;
-  if (server) correct_clock(*server);
-  age_.begin(server ? server->now_us : clock_.wall_us(), std::max(idempotency_.newest_us(), id_window_.newest_us()));
-  if (auto done = parking_.load(s); !done) return done;
+  if (presence_) {
+    const auto server = ask_server_time(s, clock_);
+    if (!server) return error{errc::io, "asking the store's server for the time: " + std::string(s.error_text())};
+    set_time(*server);
+  }
+  if (auto done = idempotency_.load(s, presence_ != nullptr); !done) return done;
+  // In a snapshot: hosts that write meanwhile must not have this one told to try again.
+  if (s.begin_read() != GANTRY_OK) return error{errc::io, "opening the store: " + std::string(s.error_text())};
+  auto loaded = load();
+  s.end_read();
+  if (!loaded) return loaded;
   if (owner_->jobs) {
     const auto all = owner_->jobs->recover(s, presence_ != nullptr);
     if (!all) return all.failure();
     jobs_left_ = !*all;
   }
   workers_.schedule(*this);
+  return {};
+}
+
+// What was there when it opened.
+result<void> lane::load() {
+  auto& s = *session_;
+  relay_ = std::make_unique<outbox::relay>(
+      bus_, clock_, [this](std::string_view name) { return find_topic(name); }, [this] { workers_.schedule(*this); },
+      presence_ != nullptr);
+  if (auto done = relay_->recover(s, presence_ ? 0 : row_ - 1); !done) return done;
+  deleted_through_ = relay_->acknowledged_through();
+  if (!leads()) relay_->follow();
+  if (auto done = id_window_.load(s); !done) return done;
+  if (auto done = begin_ages(); !done) return done;
+  if (auto done = parking_.load(s); !done) return done;
+  return {};
+}
+
+// No later than the newest thing that is kept; of replies only the hour is known, so the age is noted besides.
+result<void> lane::begin_ages() {
+  std::string noted;
+  if (!presence_)
+    if (auto done = meta(age_name, noted); !done) return done;
+  const auto seconds = named_number(age_name, noted, 0);
+  if (!seconds) return seconds.failure();
+  age_.begin(time_.now_us(clock_), std::max({idempotency_.newest_us(), id_window_.newest_us(),
+                                             static_cast<std::int64_t>(*seconds) * 1'000'000}));
   return {};
 }
 
@@ -70,7 +106,8 @@ result<void> lane::in_transaction(const std::function<result<void>()>& what) {
       done = error{errc::io, "opening the store: " + std::string(s.error_text())};
     }
     s.rollback();
-    if (!presence_ || attempt == 5) return done;
+    if (!presence_ || attempt == attempts_to_open) return done;
+    std::this_thread::sleep_for(std::min<std::chrono::milliseconds>(attempt * pause_to_open, most_pause_to_open));
   }
 }
 
@@ -153,8 +190,10 @@ result<void> lane::hand_over(instance& next, std::string_view group, const std::
   instance& former = *owner_;
   const bool other_topics = sorted(former) != sorted(next);
   if (other_topics) leave_group();
+  set_time_of(next);
   if (next.jobs) next.jobs->become(next);
   owner_.become(next);
+  deadly_ = deadly_events_of(next);
   tx_.owner = &next;
   // The others run already.
   for (auto& t : next.restored_timers)
@@ -165,6 +204,7 @@ result<void> lane::hand_over(instance& next, std::string_view group, const std::
     leave_group();
     if (next.jobs) next.jobs->become(former);
     owner_.become(former);
+    deadly_ = deadly_events_of(former);
     tx_.owner = &former;
     if (auto back = join(group); !back) break_down(back.failure().text);
   }

@@ -21,6 +21,7 @@ constexpr std::int64_t jobs_look_us = 200'000;
 constexpr std::int64_t deletion_us = 200'000;
 constexpr std::int64_t positions_look_us = 100'000;
 constexpr std::int64_t clock_look_us = 10'000'000;
+constexpr std::int64_t clock_set_us = 1'000'000;
 
 using observability::log_warn;
 
@@ -77,8 +78,8 @@ void lane::claim_later(feed& f, std::int64_t at_us) {
 }
 
 void lane::claim_partitions(std::int64_t now) {
-  next_claim_us_ = INT64_MAX;
   if (!events_on_.load(std::memory_order_acquire)) return;
+  next_claim_us_ = INT64_MAX;
   std::vector<feed*> due;
   for (auto& f : feeds_) {
     if (!f->wanted || f->held()) continue;
@@ -158,18 +159,22 @@ void lane::keep_place(std::int64_t now) {
 }
 
 // Times that hosts read of each other, when a job is due or a reservation ends, are those of the store's server.
-void lane::correct_clock(const server_time& at) {
-  correction_us_ = correction_us(at);
-  owner_->correct_clock(correction_us_);
+void lane::set_time(const server_time& at) {
+  machine_offset_us_ = at.machine_offset_us();
+  time_.set(at);
+  set_time_of(*owner_);
 }
 
-// What plugin code sees of the time is corrected; log lines are not.
+void lane::set_time_of(instance& next) const noexcept { next.keep_to(time_); }
+
+// What plugin code sees of the time is corrected; log lines are not. A machine that slept has a clock that was set.
 void lane::look_at_clock(std::int64_t now) {
-  if (now < next_skew_look_us_) return;
+  const auto set_by = std::abs(clock_.wall_us() - clock_.steady_us() - machine_offset_us_);
+  if (now < next_skew_look_us_ && set_by < clock_set_us) return;
   const auto at = ask_server_time(*session_, clock_);
   if (!at) return;
   next_skew_look_us_ = now + clock_look_us;
-  correct_clock(*at);  // also of a generation that has come since
+  set_time(*at);
   owner_->counts.clock_ahead->set(static_cast<double>(at->ahead_us) / 1e6);
   const std::string seconds = std::to_string(std::abs(at->ahead_us) / 1'000'000);
   switch (skew_.look(*at)) {
@@ -188,11 +193,29 @@ void lane::look_at_clock(std::int64_t now) {
   }
 }
 
+// The log says it once, readiness as long as it is so.
+void lane::tell_of_store(store_watch::news what) const {
+  switch (what) {
+    case store_watch::news::gone:
+      log_warn("The store can't be reached.",
+               {{"plugin", owner_->id()}, {"store", store_.describe()}, {"reason", answers_.reason()}});
+      break;
+    case store_watch::news::back:
+      observability::log_info("The store can be reached again.",
+                              {{"plugin", owner_->id()}, {"store", store_.describe()}});
+      break;
+    case store_watch::news::none:
+      break;
+  }
+}
+
 void lane::look_around(std::int64_t now) {
+  const store_watch::question asking(answers_, now);
   look_at_clock(now);
   const bool led = presence_->leads();
   const auto heard = presence_->round(*session_);
   store_away_ = !heard;
+  tell_of_store(heard ? answers_.heard() : answers_.missed(heard.failure().text));
   if (!heard) {
     next_round_us_ = now + claim_again_us;
     return;

@@ -4,10 +4,14 @@
 #include <algorithm>
 
 #include "jobs/job_board.hpp"
+#include "observability/log.hpp"
 #include "runtime/instance.hpp"
 #include "runtime/values.hpp"
 
 namespace gantry::runtime {
+namespace {
+constexpr std::int64_t age_note_us = 60'000'000;
+}
 
 void lane::after_commit(std::uint64_t mark) {
   const auto now = timer_now();
@@ -130,6 +134,20 @@ void lane::tell(aftermath& what) {
   what.positions.clear();
 }
 
+// Hosts that share the store stamp by one clock, its server's, or what one of them has just kept would be old to
+// another. Where the server's clock was set back, by the clock of ages, which is not.
+std::int64_t lane::stamp_us() const noexcept {
+  const auto age = age_.now_us();
+  return presence_ ? std::max(age, tx_.now_us) : age;
+}
+
+// Beside a reply that is kept, now and then. Hosts that share the store need not: their stamps go with its server.
+gantry_status lane::note_age(std::int64_t now_us) {
+  if (presence_ || now_us - age_noted_us_ < age_note_us) return GANTRY_OK;
+  age_noted_us_ = now_us;
+  return set_meta(age_name, std::to_string(now_us / 1'000'000));
+}
+
 void lane::maintain() {
   // What is left to write when nothing else is going on: positions behind events that nobody handles, acknowledged rows.
   const bool rows = relay_ && !presence_ && relay_->acknowledged_through() > deleted_through_;
@@ -140,29 +158,35 @@ void lane::maintain() {
       std::any_of(feeds_.begin(), feeds_.end(), [](const auto& f) { return f->held() && f->unsaved() != 0; });
   if (!rows && !positions && !old && !old_ids) return;
   auto& s = *session_;
-  if (s.begin() != GANTRY_OK) return;
+  const auto failed = [&](gantry_status status) {
+    const std::string why(s.error_text());
+    s.rollback();
+    // Another host was in the way: the next look will do.
+    if (status == GANTRY_RETRY || status == GANTRY_CONFLICT || why == maintenance_error_) return;
+    observability::log_warn("What a store keeps could not be tidied up, and is tried again.",
+                            {{"plugin", owner_->id()}, {"store", store_.describe()}, {"reason", why}});
+    maintenance_error_ = why;
+  };
+  if (const auto status = s.begin(); status != GANTRY_OK) return failed(status);
   std::vector<feed*> saved;
   for (auto& f : feeds_) {
     if (!f->held() || f->unsaved() == 0) continue;
     f->begin_batch();
     if (const auto status = f->save(s, 0); status != GANTRY_OK) {
-      s.rollback();
-      if (status != GANTRY_CONFLICT) return;
-      give_back_stale(*f);
+      failed(status);
+      if (status == GANTRY_CONFLICT) give_back_stale(*f);
       return;
     }
     saved.push_back(f.get());
   }
   const auto through = rows ? relay_->acknowledged_through() : deleted_through_;
   const gantry_value params[] = {value(through)};
-  bool good = !rows || s.exec("DELETE FROM gantry_outbox WHERE id <= $1", params, nullptr) == GANTRY_OK;
-  good = good && (!old || idempotency_.expire(s, now_us) == GANTRY_OK);
-  good = good && (!old_ids || id_window_.expire(s, now_us) == GANTRY_OK);
-  if (!good) {
-    s.rollback();
-    return;
-  }
-  if (s.commit() != GANTRY_OK) return;
+  gantry_status status = rows ? s.exec("DELETE FROM gantry_outbox WHERE id <= $1", params, nullptr) : GANTRY_OK;
+  if (status == GANTRY_OK && old) status = idempotency_.expire(s, now_us);
+  if (status == GANTRY_OK && old_ids) status = id_window_.expire(s, now_us);
+  if (status == GANTRY_OK) status = s.commit();
+  if (status != GANTRY_OK) return failed(status);
+  maintenance_error_.clear();
   settle();  // that sync was theirs too, and their positions come first
   deleted_through_ = std::max(deleted_through_, through);
   if (old) idempotency_.expired(now_us);

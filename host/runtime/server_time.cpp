@@ -16,7 +16,7 @@ std::optional<server_time> ask_server_time(store::session& session, const clock&
     if (rows->next() == GANTRY_OK) {
       const auto half = (time.steady_us() - begun) / 2;
       const auto now = integer_at(*rows, 0);
-      out = server_time{now, wall + half - now, half};
+      out = server_time{now, wall + half - now, half, begun + half};
     }
     rows->close();
   }

@@ -1,13 +1,9 @@
 #include "store/reader_pool.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace gantry::store {
-namespace {
-constexpr std::chrono::seconds reader_wait{5};
-}
 
 // Goes back to the pool instead of closing.
 class reader_pool::lease final : public session {
@@ -40,6 +36,7 @@ class reader_pool::lease final : public session {
   gantry_status release() override { return reader_->release(); }
   gantry_status begin_read() override { return reader_->begin_read(); }
   void end_read() noexcept override { reader_->end_read(); }
+  bool usable() noexcept override { return reader_->usable(); }
   std::string_view error_text() const noexcept override { return reader_->error_text(); }
 
  private:
@@ -47,14 +44,14 @@ class reader_pool::lease final : public session {
   std::unique_ptr<session> reader_;
 };
 
-reader_pool::reader_pool(std::size_t most, std::string name, opener open)
-    : most_(std::max<std::size_t>(most, 1)), name_(std::move(name)), open_(std::move(open)) {}
+reader_pool::reader_pool(std::size_t most, std::string name, opener open, std::chrono::milliseconds wait)
+    : most_(std::max<std::size_t>(most, 1)), name_(std::move(name)), open_(std::move(open)), wait_(wait) {}
 
 result<std::unique_ptr<session>> reader_pool::acquire() {
   std::unique_lock lock(mutex_);
-  if (!returned_.wait_for(lock, reader_wait, [this] { return !idle_.empty() || opened_ < most_; })) {
-    return error{errc::unavailable, name_ + ": all " + std::to_string(most_) +
-                                        " readers have been busy for 5 s; raise the number of readers or read less"};
+  if (!returned_.wait_for(lock, wait_, [this] { return !idle_.empty() || opened_ < most_; })) {
+    return error{errc::timeout, name_ + ": all " + std::to_string(most_) + " readers have been busy for " +
+                                    std::to_string(wait_.count()) + " ms; raise the number of readers or read less"};
   }
   // One whose connection is gone is opened anew.
   while (!idle_.empty()) {

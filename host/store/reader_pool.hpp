@@ -2,6 +2,7 @@
 // Owned by a driver's store, which outlives what it lends. Thread: any.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -19,10 +20,11 @@ class reader_pool {
  public:
   using opener = std::function<result<std::unique_ptr<session>>()>;
 
-  // At most `most` are open, one at the least. `name` is the store's, for error texts.
-  reader_pool(std::size_t most, std::string name, opener open);
+  // At most `most` are open, one at the least. `name` is the store's, for error texts. `wait`: for one that is lent.
+  reader_pool(std::size_t most, std::string name, opener open,
+              std::chrono::milliseconds wait = std::chrono::seconds(5));
 
-  // Lends a session; destroying it gives it back. unavailable: all were lent for 5 s. Else what the opener says.
+  // Lends a session; destroying it gives it back. timeout: all were lent for so long. Else what the opener says.
   result<std::unique_ptr<session>> acquire();
 
   // Closes those that are not lent.
@@ -35,6 +37,7 @@ class reader_pool {
   const std::size_t most_;
   const std::string name_;
   const opener open_;
+  const std::chrono::milliseconds wait_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable returned_;
   std::vector<std::unique_ptr<session>> idle_;  // the one used last is taken first: its cache is warm

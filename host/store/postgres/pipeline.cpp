@@ -1,7 +1,9 @@
 #include "store/postgres/pipeline.hpp"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -25,7 +27,9 @@ std::string one_line(std::string_view text) {
 
 void result_closer::operator()(pg_result* result) const noexcept { PQclear(result); }
 
-pipeline::pipeline(pg_conn* on) : on_(on) { lost_ = PQenterPipelineMode(on_) != 1; }
+pipeline::pipeline(pg_conn* on, std::chrono::milliseconds patience) : on_(on), patience_(patience) {
+  lost_ = PQenterPipelineMode(on_) != 1;
+}
 
 bool pipeline::added(int sent, command&& about) {
   if (sent != 1) lost_ = true;
@@ -73,6 +77,7 @@ pipeline::outcome pipeline::settle() {
     if (PQpipelineSync(on_) != 1) lost_ = true;
     commands_.push_back({});
   }
+  if (patience_.count() != 0) until_ = steady::now() + patience_;
   if (!lost_) receive(out);
   if (lost_) lose(out);
   commands_.clear();
@@ -81,10 +86,21 @@ pipeline::outcome pipeline::settle() {
   return out;
 }
 
+result_handle pipeline::take_answer() {
+  while (patience_.count() != 0 && PQisBusy(on_) != 0) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - steady::now()).count();
+    pollfd socket{PQsocket(on_), POLLIN, 0};
+    late_ = ::poll(&socket, 1, static_cast<int>(std::max<decltype(left)>(left, 0))) == 0;
+    if (late_) lost_ = true;
+    if (late_ || PQconsumeInput(on_) != 1) break;
+  }
+  return late_ ? result_handle() : result_handle(PQgetResult(on_));
+}
+
 void pipeline::receive(outcome& into) {
   for (std::size_t i = 0; i < commands_.size() && !lost_; ++i) {
     command& about = commands_[i];
-    result_handle got(PQgetResult(on_));
+    auto got = take_answer();
     const auto status = got ? PQresultStatus(got.get()) : PGRES_FATAL_ERROR;
     if (status == PGRES_PIPELINE_SYNC) continue;
     if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR) {
@@ -92,7 +108,7 @@ void pipeline::receive(outcome& into) {
       // Who is told this in the middle of a pipeline hears no more. Without a code the words are libpq's own.
       lost_ = state.empty() || ends_connection(state) || PQstatus(on_) == CONNECTION_BAD;
       if (i < forgotten_ && !lost_) {
-        while (result_handle more{PQgetResult(on_)}) more.reset();
+        while (auto more = take_answer()) more.reset();
         continue;
       }
       into.message = got ? one_line(field(got.get(), PG_DIAG_MESSAGE_PRIMARY)) : std::string();
@@ -116,7 +132,7 @@ void pipeline::receive(outcome& into) {
       into.kept.push_back(std::move(got));
     }
     // The empty answer that ends a command.
-    while (result_handle more{PQgetResult(on_)}) more.reset();
+    while (auto more = take_answer()) more.reset();
   }
 }
 
@@ -124,6 +140,8 @@ void pipeline::lose(outcome& into) {
   lost_ = true;
   into.lost = true;
   into.kept.clear();
+  into.late = late_;
+  if (late_) into.message = "no answer within " + std::to_string(patience_.count()) + " ms";
   if (into.message.empty()) into.message = one_line(PQerrorMessage(on_));
   if (into.message.empty()) into.message = "the server has closed the connection";
 }

@@ -5,6 +5,7 @@
 // Owned by a session. Thread: that of the session.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -51,6 +52,7 @@ class pipeline {
     std::vector<result_handle> kept;  // answers that were wanted, in order
     std::int64_t changed = 0;         // rows, by commands that count
     bool lost = false;                // the connection is gone; `message` says how
+    bool late = false;                // lost because the answers did not come in time
     bool failed = false;              // a command failed, the rest was skipped
     bool surprised = false;           // a command changed another number of rows than was foreseen
     command by;                       // the one that failed, or else the first that surprised
@@ -59,8 +61,9 @@ class pipeline {
     std::string routine;  // the server's function that raised it
   };
 
-  // Puts the connection into pipeline mode for good. It must be open, and outlive this.
-  explicit pipeline(pg_conn* on);
+  // Puts the connection into pipeline mode for good. It must be open, and outlive this. `patience`: how long settle()
+  // waits for all answers before it counts the connection as lost; 0: for as long as there is one.
+  explicit pipeline(pg_conn* on, std::chrono::milliseconds patience = {});
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;
 
@@ -79,11 +82,18 @@ class pipeline {
   std::size_t pending() const noexcept { return commands_.size(); }
 
  private:
+  using steady = std::chrono::steady_clock;
+
   bool added(int sent, command&& about);
   void receive(outcome& into);
+  // The next answer; null also when it does not come in time.
+  result_handle take_answer();
   void lose(outcome& into);
 
   pg_conn* on_;
+  const std::chrono::milliseconds patience_;
+  steady::time_point until_{};  // of the settle() that waits
+  bool late_ = false;
   std::vector<command> commands_;
   std::size_t unsynced_ = 0;
   std::size_t forgotten_ = 0;  // commands of an earlier send(), before the sync that ends them

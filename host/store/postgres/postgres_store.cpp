@@ -73,7 +73,7 @@ class postgres_store final : public store {
 
   result<std::unique_ptr<session>> acquire_lagging_reader() override {
     if (replica_)
-      if (auto near = replica_->acquire()) return near;
+      if (auto near = replica_->acquire(readers_)) return near;
     return readers_.acquire();
   }
 

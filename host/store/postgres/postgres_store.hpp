@@ -31,6 +31,8 @@ struct postgres_options {
   // first server.
   std::string read_url;
   std::chrono::milliseconds read_max_lag{10'000};
+  // How long it may take to answer, and how long a reader of it is waited for; then the first server is asked.
+  std::chrono::milliseconds read_patience{5000};
   // A changing statement that has always gone the same way is not waited for: its outcome is checked before the commit,
   // and RETRY is the answer when it was another one. For users that run a transaction again then, as lanes do.
   bool trusts = true;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "store/postgres/lagging_session.hpp"
+
 namespace gantry::store::postgres {
 namespace {
 
@@ -11,6 +13,7 @@ constexpr std::chrono::seconds between_looks{1};
 constexpr std::chrono::seconds between_looks_away{2};
 // A replica is there to be quick: who looks at it must not wait as long for it as for the server that all depends on.
 constexpr std::chrono::milliseconds longest_connect{1000};
+constexpr std::chrono::milliseconds longest_look{1000};
 
 // Microseconds since the commit that it has applied last. A host renews its lease in the store every second or so, so a
 // store that is in use always has a commit of that age. Negative: a primary, which has all.
@@ -24,14 +27,24 @@ replica::replica(const postgres_options& options, address where, write_health& h
     : options_(options),
       where_(std::move(where)),
       health_(health),
-      readers_(options.readers, "postgres " + where_.shown(), [this]() -> result<std::unique_ptr<session>> {
-        auto opened = postgres_session::open(options_, where_, role::reader, health_,
-                                             std::min(options_.connect_timeout, longest_connect));
-        if (!opened) return std::move(opened).failure();
-        return std::unique_ptr<session>(std::move(opened).value());
-      }) {}
+      readers_(
+          options.readers, "postgres " + where_.shown(),
+          [this]() -> result<std::unique_ptr<session>> {
+            // Whoever has waited for a reader meanwhile need not find out once more.
+            if (std::unique_lock lock(mutex_); !good_)
+              return error{errc::timeout, "the replica " + where_.shown() + " is not read now"};
+            return open(options_.read_patience);
+          },
+          options.read_patience) {}
 
-std::unique_ptr<session> replica::acquire() {
+result<std::unique_ptr<session>> replica::open(std::chrono::milliseconds answer) {
+  auto opened = postgres_session::open(options_, where_, role::reader, health_,
+                                       patience{std::min(options_.connect_timeout, longest_connect), answer});
+  if (!opened) return std::move(opened).failure();
+  return std::unique_ptr<session>(std::move(opened).value());
+}
+
+bool replica::is_good() {
   std::unique_lock lock(mutex_);
   if (!looking_ && steady::now() >= next_look_) {
     looking_ = true;
@@ -42,19 +55,33 @@ std::unique_ptr<session> replica::acquire() {
     next_look_ = steady::now() + (why.empty() ? between_looks : between_looks_away);
     note(why);
   }
-  if (!good_) return nullptr;
-  lock.unlock();
+  return good_;
+}
+
+std::unique_ptr<session> replica::acquire(reader_pool& first) {
+  if (!is_good()) return nullptr;
   auto reader = readers_.acquire();
-  if (reader) return std::move(reader).value();
-  lock.lock();
-  note(reader.failure().text);
+  if (reader) return std::make_unique<lagging_session>(std::move(reader).value(), *this, first);
+  // That all are busy says nothing about the server.
+  if (reader.failure().code != errc::timeout) away(reader.failure().text);
   return nullptr;
 }
 
+void replica::away(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    note(why);
+  }
+  readers_.clear();
+}
+
 std::string replica::look() {
-  auto reader = readers_.acquire();
-  if (!reader) return reader.failure().text;
-  auto& s = **reader;
+  if (!looks_) {
+    auto opened = open(std::min(options_.read_patience, longest_look));
+    if (!opened) return opened.failure().text;
+    looks_ = std::move(opened).value();
+  }
+  auto& s = *looks_;
   if (s.begin_read() != GANTRY_OK) return std::string(s.error_text());
   cursor* rows = nullptr;
   gantry_value lag{};

@@ -23,19 +23,19 @@ std::int64_t changed_rows(const result_handle& from) {
 }  // namespace
 
 postgres_session::postgres_session(const postgres_options& options, const address& where, role role,
-                                   write_health& health, std::chrono::milliseconds connect_timeout)
+                                   write_health& health, const patience& patience)
     : options_(options),
       where_(where),
       role_(role),
-      connect_timeout_(connect_timeout),
+      patience_(patience),
       health_(health),
       writer_id_(new_uuid_string()) {}
 
-result<std::unique_ptr<postgres_session>> postgres_session::open(
-    const postgres_options& options, const address& where, role role, write_health& health,
-    std::optional<std::chrono::milliseconds> connect_timeout) {
-  std::unique_ptr<postgres_session> self(
-      new postgres_session(options, where, role, health, connect_timeout.value_or(options.connect_timeout)));
+result<std::unique_ptr<postgres_session>> postgres_session::open(const postgres_options& options, const address& where,
+                                                                 role role, write_health& health,
+                                                                 std::optional<patience> patience) {
+  std::unique_ptr<postgres_session> self(new postgres_session(
+      options, where, role, health, patience.value_or(postgres::patience{options.connect_timeout})));
   if (auto connected = self->connect(); !connected) return std::move(connected).failure();
   return self;
 }
@@ -58,7 +58,7 @@ postgres_session::~postgres_session() {
 
 result<void> postgres_session::connect() {
   drop_connection();
-  auto opened = connection::open(options_, where_, role_, connect_timeout_);
+  auto opened = connection::open(options_, where_, role_, patience_.connect);
   if (!opened) return std::move(opened).failure();
   struct named {
     const char* name;
@@ -88,8 +88,14 @@ result<void> postgres_session::connect() {
     if (!(*opened)->prepare(each.name, each.sql, why))
       return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
   }
+  // The server gives a statement up a little before nobody waits for it any more.
+  if (const auto most = patience_.answer * 4 / 5; most.count() != 0) {
+    const std::string limit[] = {std::to_string(most.count())};
+    if (!(*opened)->ask("SELECT set_config('statement_timeout', $1, false)", limit, why))
+      return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
+  }
   on_ = std::move(opened).value();
-  to_ = std::make_unique<pipeline>(on_->handle());
+  to_ = std::make_unique<pipeline>(on_->handle(), patience_.answer);
   return {};
 }
 
@@ -257,12 +263,13 @@ gantry_status postgres_session::attempt(F&& once) {
   const bool first_read = phase_ == phase::reading && !answered_;
   if (first_read && !ensure_connected()) return failure_.status;
   outdated_ = false;
+  late_ = false;
   const auto status = once();
   // The schema has changed since it was prepared; what was done before it still stands.
   if (status != GANTRY_OK && std::exchange(outdated_, false) && on_ && doom_ == GANTRY_OK && spoiled_ == GANTRY_OK)
     return once();
   // Nothing was seen of the snapshot yet, so another one does as well.
-  if (status == GANTRY_OK || on_ || !first_read) return status;
+  if (status == GANTRY_OK || on_ || !first_read || late_) return status;
   begun_ = false;
   doom_ = GANTRY_OK;
   if (!ensure_connected()) return failure_.status;
@@ -293,7 +300,10 @@ gantry_status postgres_session::run_statement(std::string_view sql, std::span<co
     const bool guarded = changing && !trusted;
     const auto protection = guarded ? open_guard() : guard::none;
     send_begin();
-    if (!add(*how, params, *what, pipeline::answer::keep, trusted)) return failure_.status;
+    if (!add(*how, params, *what, pipeline::answer::keep, trusted)) {
+      under_guard_ = false;  // the guard protects nothing: what is sent next must not count as behind it
+      return failure_.status;
+    }
     if (changing) scopes_.back().dirty = true;
     std::vector<result_handle> kept;
     const auto status = settle(protection, &kept);

@@ -24,12 +24,18 @@
 
 namespace gantry::store::postgres {
 
+// How long a session waits for its server.
+struct patience {
+  std::chrono::milliseconds connect;
+  std::chrono::milliseconds answer{0};  // to what was sent together; 0: as long as the connection stands
+};
+
 class postgres_session final : public session {
  public:
-  // Connects. `options` and `where` must outlive the session.
+  // Connects. `options` and `where` must outlive the session. `patience`: another one than the options say.
   static result<std::unique_ptr<postgres_session>> open(const postgres_options& options, const address& where,
                                                         role role, write_health& health,
-                                                        std::optional<std::chrono::milliseconds> connect_timeout = {});
+                                                        std::optional<patience> patience = {});
   ~postgres_session() override;
 
   void clear_when_closed(std::atomic<bool>& flag) noexcept { open_flag_ = &flag; }
@@ -72,7 +78,7 @@ class postgres_session final : public session {
   enum class guard { none, own_savepoint, scope_begin };
 
   postgres_session(const postgres_options& options, const address& where, role role, write_health& health,
-                   std::chrono::milliseconds connect_timeout);
+                   const patience& patience);
 
   result<void> connect();
   bool ensure_connected();
@@ -113,7 +119,7 @@ class postgres_session final : public session {
   const postgres_options& options_;
   const address& where_;
   const role role_;
-  const std::chrono::milliseconds connect_timeout_;
+  const patience patience_;
   write_health& health_;
   std::atomic<bool>* open_flag_ = nullptr;
 
@@ -135,6 +141,7 @@ class postgres_session final : public session {
   gantry_status spoiled_ = GANTRY_OK;  // over, up to the innermost savepoint
   std::vector<scope> scopes_;
   std::int64_t changed_ = 0;     // rows, by what was counted in the last round trip
+  bool late_ = false;            // the connection was lost because it did not answer in time
   bool outdated_ = false;        // the last failure was that of a statement prepared before a change of the schema
   bool under_guard_ = false;     // what is added now stands behind a guard
   std::size_t trusted_ = 0;      // statements on their way whose success was taken for granted

@@ -200,6 +200,7 @@ gantry_status postgres_session::settle(guard protection, std::vector<result_hand
 }
 
 gantry_status postgres_session::settle_lost(const pipeline::outcome& what) {
+  late_ = what.late;
   drop_connection();
   refuse(GANTRY_RETRY, "the connection was lost, nothing is committed: " + what.message);
   if (phase_ == phase::writing) return doom(GANTRY_RETRY);
