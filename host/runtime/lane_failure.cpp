@@ -25,8 +25,10 @@ using observability::log_warn;
 const deadly_work* lane::find_deadly(const taken& t) const {
   const auto& r = *t.event;
   for (const auto& d : deadly_) {
-    if (d.partition != t.from->where.partition || r.offset < d.offset || r.offset - d.offset >= d.length) continue;
-    if (d.name != t.from->topic) continue;
+    if (d.partition != t.from->where.partition || d.name != t.from->topic) continue;
+    // It may have been published once more since, at another place.
+    if (d.length == 1 && !d.id.empty() && r.id == d.id) return &d;
+    if (r.offset < d.offset || r.offset - d.offset >= d.length) continue;
     // Of several events the first one's id is known.
     if (r.offset == d.offset && r.id.substr(0, d.id.size()) != d.id) continue;
     return &d;
@@ -106,7 +108,8 @@ void lane::blame(const failure& what) {
   random_state_ ^= random_state_ >> 7;
   random_state_ ^= random_state_ << 17;
   const std::int64_t bound = std::min(longest_pause_us, first_pause_us << (f.attempts - 1));
-  f.blocked_until_us = clock_.steady_us() + static_cast<std::int64_t>(random_state_ % static_cast<std::uint64_t>(bound));
+  f.blocked_until_us =
+      clock_.steady_us() + static_cast<std::int64_t>(random_state_ % static_cast<std::uint64_t>(bound));
   log_warn("An event handler failed and will be tried again.", {{"plugin", owner_->id()},
                                                                 {"topic", f.topic},
                                                                 {"event_id", r.id},
@@ -126,7 +129,8 @@ void lane::break_down(std::string_view why) {
     const std::lock_guard lock(queue_mutex_);
     if (!broken_.empty()) return;
   }
-  log_error("The store takes no more writes.", {{"plugin", owner_->id()}, {"store", store_.describe()}, {"error", why}});
+  log_error("The store takes no more writes.",
+            {{"plugin", owner_->id()}, {"store", store_.describe()}, {"error", why}});
   events_on_ = false;
   std::vector<std::unique_ptr<write>> waiting;
   {

@@ -13,6 +13,7 @@
 
 #include "base/json_members.hpp"
 #include "base/replace_file.hpp"
+#include "blackbox/page.hpp"
 
 namespace gantry::supervisor {
 namespace {
@@ -108,10 +109,14 @@ bool quarantine::release(std::string_view plugin) {
 }
 
 std::uint64_t quarantine::count(deadly_event on) {
+  // A single event is known by its id wherever it stands: one that was not yet synced when its process died comes again
+  // at another offset. An id that fills its room may have been cut.
+  const bool named = on.length == 1 && !on.id.empty() && on.id.size() < blackbox::id_bytes;
   for (auto& e : events) {
     if (e.plugin != on.plugin || e.topic != on.topic || e.job != on.job || e.partition != on.partition ||
-        e.offset != on.offset || e.length != on.length || e.id != on.id)
+        e.length != on.length || e.id != on.id || (e.offset != on.offset && !named))
       continue;
+    e.offset = on.offset;
     e.why = std::move(on.why);
     return ++e.crashes;
   }

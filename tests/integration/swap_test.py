@@ -241,7 +241,8 @@ def tell_of_bad_versions(r):
         fails("failing handover", "this state can't be read", "refused", "rate-window", VERSIONS / "bad_handover/rate-window.so")
         r.check("the state is where it was", shop.get("/rates").json()["clients"] == 20, shop.get("/rates"))
 
-        for how, words in (("health", "the warehouse has caught fire"), ("errors", "failed")):
+        for how, words in (("health", "the warehouse has caught fire"),
+                           ("errors", "failed, the first with: the warehouse has lost its sign")):
             swap = begun(shop, "inventory", bad("later"), 120_000, "--json", out=subprocess.PIPE)
             r.check(f"{how} in probation: it was there", eventually(lambda: version(shop, "inventory") == "1.2.0"))
             shop.ask("POST", f"/inventory/turn-bad/{how}", b"")

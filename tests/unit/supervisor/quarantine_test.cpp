@@ -55,6 +55,13 @@ TEST_F(QuarantineTest, DeathsOnOneEventAreCounted) {
   EXPECT_EQ(q.count(at(18, "id-18")), 1U);
   EXPECT_EQ(q.count(at(17, "id-17")), 2U);
   EXPECT_EQ(q.count(at(17, "another bus's")), 1U) << "the same place on another bus is another event";
+  EXPECT_EQ(q.count(at(8'388'608, "id-17")), 3U) << "the same event, published once more";
+  EXPECT_EQ(q.events.front().offset, 8'388'608U) << "that is where it is met next";
+  auto several = at(17, "id-17");
+  several.length = 4;
+  EXPECT_EQ(q.count(several), 1U);
+  several.offset = 18;
+  EXPECT_EQ(q.count(several), 1U) << "of several events only the first one's id is known";
 }
 
 TEST_F(QuarantineTest, OfAPluginThatWasNotConfinedTheEventsAreForgottenToo) {
