@@ -129,10 +129,6 @@ class Faults:
         if pids:
             self.servers.kill_backend(self.rng.choice(pids))
         self.wait(0.2, 1)
-        # A host that starts meanwhile comes up without its plugins; recovery takes as long as the machine's disk does.
-        until = time.monotonic() + PATIENCE
-        while not self.servers.postgres_answers() and time.monotonic() < until:
-            time.sleep(0.05)
 
     def postgres_unreachable(self):
         self.shut("postgres")

@@ -86,12 +86,6 @@ class Servers:
             raise RuntimeError(f"psql: {done.stderr} in {sql}")
         return json.loads(done.stdout)
 
-    def postgres_answers(self):
-        try:
-            return self.ask("SELECT 1 AS one") == [{"one": 1}]
-        except RuntimeError:
-            return False
-
     def back_up(self, folder):
         """A copy of the whole database server as it is at the end of this call, taken while it works."""
         subprocess.run(["pg_basebackup", "-d", self.url, "-D", folder, "-c", "fast", "-X", "stream"], check=True,
