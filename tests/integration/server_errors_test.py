@@ -121,7 +121,7 @@ class Stories:
             report.check("database stops: up before", eventually(lambda: up(1)))
             self.postgres("stop")
             try:
-                self.not_ready("database stops", shop, "can't be reached", "nobody listens there")
+                self.not_ready("database stops", shop, "can't be reached")  # it ends first, and then nobody listens
                 report.check("database stops: the metric shows it", eventually(lambda: up(0)))
                 report.check("database stops: alive", shop.get("/health/live").status == 200)
                 report.check("database stops: no order is taken", shop.order("stopped-1").status == 503)
