@@ -113,9 +113,9 @@ class instance {
 
   // Workers that are in this plugin's code for longer than stall_after_us.
   std::atomic<std::uint32_t> stalled{0};
-  std::int64_t stall_after_us = 10'000'000;
+  std::atomic<std::int64_t> stall_after_us = 10'000'000;
   // After so long the process is ended, so that the host can go on without this plugin; 0: never.
-  std::int64_t stall_kill_after_us = 0;
+  std::atomic<std::int64_t> stall_kill_after_us = 0;
 
   // Its name in the black box; 0: there is none.
   std::uint32_t note() const noexcept { return note_; }

@@ -73,7 +73,7 @@ void work_watch::tick() {
   hear_of_returns();
   if (watched_.empty()) return;
   std::int64_t least = INT64_MAX;
-  for (const auto* who : watched_) least = std::min(least, who->stall_after_us);
+  for (const auto* who : watched_) least = std::min(least, who->stall_after_us.load());
   seen_.resize(std::min<std::size_t>(notes_.all().slot_bound, blackbox::most_slots));
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const auto& s = notes_.all().slots[i];

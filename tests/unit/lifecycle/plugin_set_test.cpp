@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "blackbox/page.hpp"
 #include "bus/local/local_bus.hpp"
 #include "lifecycle/generation_pointer.hpp"
 #include "loader/generation_file.hpp"
@@ -390,6 +391,8 @@ TEST_F(PluginSetTest, ASwapLeavesItsReceiptFromItsBeginningOn) {
   EXPECT_NE(last_receipt(folder_, "probe", "main")->find(R"("outcome":"swapped")"), std::string::npos);
 }
 
+// A sanitizer build unloads nothing, and what is mapped keeps its copy.
+#if !defined(GANTRY_SANITIZED)
 TEST_F(PluginSetTest, CopiesThatNothingNeedsAreRemoved) {
   start();
   for (int i = 0; i < 12; ++i) ASSERT_EQ(swap_to(i % 2 == 0 ? 2 : 1).outcome, swap_outcome::swapped);
@@ -398,6 +401,7 @@ TEST_F(PluginSetTest, CopiesThatNothingNeedsAreRemoved) {
   EXPECT_TRUE(left.contains(set_->files().at(0).copy.filename().string()));
   EXPECT_TRUE(left.contains(pointer()->copy.filename().string()));
 }
+#endif
 
 }  // namespace
 }  // namespace gantry::lifecycle

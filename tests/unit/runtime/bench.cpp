@@ -331,8 +331,8 @@ void bench::stop() {
   lane().stop_events();
   plugin->jobs->stop();
   lane().close();
+  workers->stop();  // one that has just answered may still hold the plugin
   end_plugin(plugin);
-  workers->stop();
   lanes->stop();
 }
 

@@ -54,7 +54,6 @@ TEST(request_failure, the_text_goes_to_the_log_and_its_number_to_the_client) {
   script plays;
   plays.read = [](gantry_context*) -> gantry_status { return runtime::fail(GANTRY_FAILED, "no price for card 4111"); };
   bench b(plays);
-  b.start();
   kept_log log;
   const auto answer = b.ask("GET", "/newest");
   EXPECT_EQ(answer.status, 500);
@@ -75,7 +74,6 @@ TEST(request_failure, so_does_what_is_thrown_while_it_writes) {
   script plays;
   plays.post = [](const gantry_request&, gantry_tx*) -> gantry_status { throw std::runtime_error("out of paper"); };
   bench b(plays);
-  b.start();
   kept_log log;
   const auto answer = b.ask("POST", "/things", "x", "1");
   EXPECT_EQ(answer.status, 500);
@@ -90,7 +88,6 @@ TEST(request_failure, many_make_one_line_a_second_which_counts_the_others) {
   script plays;
   plays.read = [](gantry_context*) -> gantry_status { return runtime::fail(GANTRY_FAILED, "broken"); };
   bench b(plays);
-  b.start();
   kept_log log;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(b.ask("GET", "/newest").status, 500);
   EXPECT_EQ(log.take(said).size(), 1u);
@@ -105,7 +102,6 @@ TEST(request_failure, what_a_plugin_refuses_is_for_the_client) {
   script plays;
   plays.read = [](gantry_context*) -> gantry_status { return runtime::fail(GANTRY_CONFLICT, "sold out"); };
   bench b(plays);
-  b.start();
   kept_log log;
   const auto answer = b.ask("GET", "/newest");
   EXPECT_EQ(answer.status, 409);
