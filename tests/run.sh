@@ -78,7 +78,7 @@ if [ $long -eq 1 ]; then
   # librdkafka makes its threads by thrd_create, which GCC 12's ThreadSanitizer does not know: it crashes in them. What needs
   # a broker runs in the other two builds.
   export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
-  run_suite tsan -LE long -E '[Kk]afka|^chaos\.(servers|outbox_full|restore)|^conformance|store_copy|server_errors'
+  run_suite tsan -LE long -E '[Kk]afka|^chaos\.(servers|outbox_full|restore)|on_servers|^conformance|store_copy|server_errors|cloudevents'
 else
   run_suite release -LE long
 fi

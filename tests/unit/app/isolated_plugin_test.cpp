@@ -228,12 +228,16 @@ TEST_F(IsolatedPluginTest, ItsRoutesAreTheManifestsUntilItsProcessSaysWhichItHas
 
 // It is busy and answers late: who took it for ended would take the bus away from it.
 TEST_F(IsolatedPluginTest, AProcessThatHasNotHeardItIsAskedAgainUntilItHas) {
-  its_pid = fork();
-  if (its_pid == 0) {
+  const auto child = fork();
+  if (child == 0) {
     pause();
     _exit(0);
   }
-  ends_unheard = 1;
+  {
+    const std::lock_guard lock(mutex);
+    its_pid = child;
+    ends_unheard = 1;
+  }
   make();
   EXPECT_FALSE(plugin->has_ended()) << "it was not asked";
   plugin->end(std::chrono::milliseconds(8'000));
@@ -249,8 +253,8 @@ TEST_F(IsolatedPluginTest, AProcessThatHasNotHeardItIsAskedAgainUntilItHas) {
     const std::lock_guard lock(mutex);
     EXPECT_EQ(ends, 2) << "once it has";
   }
-  kill(its_pid, SIGKILL);
-  waitpid(its_pid, nullptr, 0);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
   EXPECT_TRUE(plugin->has_ended());
 }
 
