@@ -3,45 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/forwarding_session.hpp"
+
 namespace gantry::store {
 
 // Goes back to the pool instead of closing.
-class reader_pool::lease final : public session {
+class reader_pool::lease final : public forwarding_session {
  public:
-  lease(reader_pool& pool, std::unique_ptr<session> reader) : pool_(pool), reader_(std::move(reader)) {}
+  lease(reader_pool& pool, std::unique_ptr<session> reader) : forwarding_session(std::move(reader)), pool_(pool) {}
   ~lease() override {
-    reader_->end_read();
-    pool_.give_back(std::move(reader_));
+    to_->end_read();
+    pool_.give_back(std::move(to_));
   }
-
-  gantry_status exec(std::string_view sql, std::span<const gantry_value> params, std::int64_t* changes) override {
-    return reader_->exec(sql, params, changes);
-  }
-  gantry_status exec_many(std::string_view sql, std::span<const gantry_value> params, std::size_t param_count,
-                          std::size_t row_count, std::int64_t* changes) override {
-    return reader_->exec_many(sql, params, param_count, row_count, changes);
-  }
-  gantry_status defer(std::string_view sql, std::span<const gantry_value> params) override {
-    return reader_->defer(sql, params);
-  }
-  gantry_status query(std::string_view sql, std::span<const gantry_value> params, cursor** out) override {
-    return reader_->query(sql, params, out);
-  }
-  gantry_status script(std::string_view sql) override { return reader_->script(sql); }
-  gantry_status begin() override { return reader_->begin(); }
-  gantry_status commit() override { return reader_->commit(); }
-  void rollback() noexcept override { reader_->rollback(); }
-  gantry_status savepoint() override { return reader_->savepoint(); }
-  gantry_status rollback_to() override { return reader_->rollback_to(); }
-  gantry_status release() override { return reader_->release(); }
-  gantry_status begin_read() override { return reader_->begin_read(); }
-  void end_read() noexcept override { reader_->end_read(); }
-  bool usable() noexcept override { return reader_->usable(); }
-  std::string_view error_text() const noexcept override { return reader_->error_text(); }
 
  private:
   reader_pool& pool_;
-  std::unique_ptr<session> reader_;
 };
 
 reader_pool::reader_pool(std::size_t most, std::string name, opener open, std::chrono::milliseconds wait)
