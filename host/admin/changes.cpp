@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "admin/event_json.hpp"
@@ -156,13 +155,9 @@ http::reply changes::begin(const question& what) {
   next.digest = what.asked("digest");
   next.force = what.asked("force") == "1";
   next.back = what.asked("back") == "1";
-  if (const auto text = what.asked("probation_ms"); !text.empty()) {
-    std::uint32_t ms = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
-    if (code != std::errc{} || end != text.data() + text.size())
-      return http::problem(400, "probation_ms=" + std::string(text) + ": expected milliseconds");
-    next.probation = std::chrono::milliseconds(ms);
-  }
+  const auto probation = what.asked_ms("probation_ms");
+  if (!probation) return http::problem(400, probation.failure().text);
+  if (*probation) next.probation = **probation;
   if (next.kind == step_kind::restart && !parts_.restart)
     return http::problem(409, "not-watched", "Nobody would start the host again",
                          "end the host and start it with the new topology");

@@ -2,10 +2,14 @@
 // Thread: any.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/result.hpp"
 
 namespace gantry::admin {
 
@@ -20,6 +24,8 @@ struct question {
       if (key == name) return text;
     return {};
   }
+  // The same as milliseconds. Nothing: there is none. invalid: it is no such number.
+  result<std::optional<std::chrono::milliseconds>> asked_ms(std::string_view name) const;
 };
 
 }  // namespace gantry::admin

@@ -1,6 +1,5 @@
 #include "admin/swaps.hpp"
 
-#include <charconv>
 #include <filesystem>
 
 #include "admin/event_json.hpp"
@@ -27,13 +26,9 @@ http::reply swaps::begin(const question& what) {
   request.force = what.asked("force") == "1";
   if (!request.file.empty() && !request.file.is_absolute())
     return http::problem(400, "file=" + request.file.string() + ": expected an absolute path on the host's machine");
-  if (const auto text = what.asked("probation_ms"); !text.empty()) {
-    std::uint32_t ms = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), ms);
-    if (code != std::errc{} || end != text.data() + text.size())
-      return http::problem(400, "probation_ms=" + std::string(text) + ": expected milliseconds");
-    request.probation = std::chrono::milliseconds(ms);
-  }
+  const auto probation = what.asked_ms("probation_ms");
+  if (!probation) return http::problem(400, probation.failure().text);
+  if (*probation) request.probation = **probation;
   if (!plugins_.find(request.plugin))
     return http::problem(404, "plugin " + request.plugin + " does not run on this host");
   const std::lock_guard lock(mutex_);
