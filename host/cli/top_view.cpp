@@ -230,10 +230,7 @@ top_view view_of(const std::vector<host_sample>& before, const std::vector<host_
       row.generation = p.generation;
       if (const auto found = host.counts.find(p.id); found != host.counts.end()) {
         const auto& c = found->second;
-        row.lag = c.lag;
-        row.queue = c.queue;
-        row.outbox_bytes = c.outbox_bytes;
-        row.parked = c.parked;
+        static_cast<plugin_backlog&>(row) = c;
         const auto then = known ? was->counts.find(p.id) : found;
         if (known && then != was->counts.end()) {
           row.requests_s = rate(then->second.requests, c.requests, seconds);

@@ -13,16 +13,20 @@
 
 namespace gantry::cli {
 
+// What of one plugin on one host waits now.
+struct plugin_backlog {
+  double lag = 0;    // records
+  double queue = 0;  // writes
+  double outbox_bytes = 0;
+  double parked = 0;  // events
+};
+
 // Of one plugin on one host, as /metrics has them.
-struct plugin_counts {
+struct plugin_counts : plugin_backlog {
   double requests = 0;
   double events = 0;
   double errors = 0;                        // requests with 5xx, failed attempts at events and jobs
   std::map<double, double> requests_below;  // by seconds
-  double lag = 0;
-  double queue = 0;
-  double outbox_bytes = 0;
-  double parked = 0;
 };
 
 // What one host said at one moment.
@@ -41,7 +45,7 @@ struct host_sample {
 // Reads an exposition in Prometheus' text format into the sample's figures; what it doesn't know it passes over.
 void read_exposition(std::string_view text, host_sample& into);
 
-struct top_row {
+struct top_row : plugin_backlog {
   std::string host;
   std::string plugin;
   std::string state;  // failed, quarantined, swapping, blocked, isolated, or as the host says: ready, ...
@@ -51,10 +55,6 @@ struct top_row {
   double events_s = 0;
   double errors_s = 0;
   double p99_ms = -1;  // of the requests in between; negative: there were none
-  double lag = 0;
-  double queue = 0;
-  double outbox_bytes = 0;
-  double parked = 0;
 };
 struct top_host {
   std::string host;
