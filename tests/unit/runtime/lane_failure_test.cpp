@@ -190,6 +190,28 @@ struct fatal : picky {
   std::map<std::string, runtime::deadly_work> seen;  // guarded by mutex
 };
 
+// What the process died of once the event was tried; the next one knows it.
+void die_of(const std::string& data, fatal& plays, bench& b) {
+  b.passing_until([&] { return plays.tried(data) >= 1; });
+  b.deadly = {plays.where(data)};
+  b.crash();
+}
+
+// An event that was not synced yet when its process died is published once more, at another offset.
+TEST(lane_failure, an_event_that_the_process_died_of_is_known_wherever_it_stands) {
+  fatal plays;
+  plays.bad["2"] = GANTRY_RETRY;
+  bench b(plays);
+  b.publish(story);
+  b.passing_until([&] { return plays.tried("2") >= 1; });
+  auto known = plays.where("2");
+  known.offset += 1'000;
+  b.deadly = {known};
+  b.crash();
+  b.settle();
+  EXPECT_EQ(parked_rows(b), "a=2 a=4 ");
+}
+
 TEST(lane_failure, an_event_that_the_process_died_of_too_often_parks_without_being_run) {
   for (const bool batches : {false, true}) {
     fatal plays;
@@ -202,12 +224,10 @@ TEST(lane_failure, an_event_that_the_process_died_of_too_often_parks_without_bei
     plays.bad["2"] = GANTRY_RETRY;
     bench b(plays);
     b.publish(story);
-    b.passing_until([&] {
-      const std::lock_guard lock(plays.mutex);
-      return plays.tries["2"] >= 1;
-    });
+    b.passing_until([&] { return plays.tried("2") >= 1; });
     const auto known = plays.where("2");
     auto another = known;
+    another.id = "another";
     another.offset += 1'000;
     b.deadly = {another, known};
     b.crash();
@@ -259,12 +279,7 @@ TEST(lane_failure, under_halt_the_partition_stands_before_an_event_that_the_proc
   options.poison = runtime::poison_policy::halt;
   bench b(plays, options);
   b.publish(story);
-  b.passing_until([&] {
-    const std::lock_guard lock(plays.mutex);
-    return plays.tries["2"] >= 1;
-  });
-  b.deadly = {plays.where("2")};
-  b.crash();
+  die_of("2", plays, b);
   plays.heal();
   b.passing_until([&] { return !b.lane().count().blocked.empty(); });
   EXPECT_EQ(b.of_key("a"), "1");
@@ -279,9 +294,7 @@ TEST(lane_failure, a_generation_from_another_file_handles_what_the_one_before_ha
   options.poison = runtime::poison_policy::halt;
   bench b(plays, options);
   b.publish(story);
-  b.passing_until([&] { return plays.tried("2") >= 1; });
-  b.deadly = {plays.where("2")};
-  b.crash();
+  die_of("2", plays, b);
   b.passing_until([&] { return !b.lane().count().blocked.empty(); });
   // The same file again, with another configuration, knows as much.
   fatal same;
