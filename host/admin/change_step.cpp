@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "admin/changes.hpp"
-#include "base/uri.hpp"
 #include "http/problem.hpp"
 #include "lifecycle/generation_pointer.hpp"
 #include "lifecycle/loading.hpp"
@@ -58,6 +57,8 @@ changes::outcome changes::do_step(const task& what) {
     parts_.restart();
     return {};
   }
+  if (!what.adopt && parts_.apart.contains(what.subject) && what.kind != step_kind::open_topic)
+    return do_step_apart(what);
   const auto proposed = propose(what);
   if (!proposed.whole) return {proposed.error};
   if (what.adopt) return ended(adopt(what, proposed));
@@ -242,30 +243,6 @@ result<void> changes::note(const task& what, const topology::topology& by) const
   const auto next = what.back ? plan::former_applied(present, parts_.file, digest, what.file, what.text)
                               : plan::next_applied(present, parts_.file, digest, what.file, what.text);
   return plan::write_applied(*by.state, parts_.home, next);
-}
-
-// Those that run apart are told by this process alone. One that does not answer reads the note when it starts.
-result<void> changes::tell_apart(const task& what) const {
-  auto target = "/admin/step/adopt/-?file=" + percent_encode(what.file);
-  if (what.back) target += "&back=1&run=" + percent_encode(what.run);
-  for (const auto& plugin : parts_.apart) {
-    const auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
-    for (;;) {
-      const auto reply = parts_.ask_apart(plugin, target, what.text);
-      if (reply && reply->status == 200) break;
-      if (reply && reply->status != 503 && reply->status != 409)
-        return error{errc::internal, "the process of " + plugin + " does not take it: " + reply->body};
-      if (given_up_ || std::chrono::steady_clock::now() >= until) {
-        observability::log_warn(
-            "The process of a plugin does not answer; it takes the topology when it starts.",
-            {{"plugin", plugin},
-             {"reason", reply ? "it answers " + std::to_string(reply->status) : reply.failure().text}});
-        break;
-      }
-      std::this_thread::sleep_for(look_every);
-    }
-  }
-  return {};
 }
 
 }  // namespace gantry::admin

@@ -14,6 +14,7 @@
 #include "loader/file_image.hpp"
 #include "observability/log.hpp"
 #include "plan/applied.hpp"
+#include "plan/process_answers.hpp"
 #include "topology/validate.hpp"
 
 namespace gantry::admin {
@@ -74,6 +75,16 @@ void changes::release() {
 }
 
 std::map<std::string, plan::running_plugin> changes::running() const {
+  auto out = running_here();
+  for (const auto& plugin : parts_.apart) {
+    const auto reply = parts_.ask_apart(plugin, "GET", "/admin/running", {});
+    if (!reply || reply->status != 200) continue;
+    if (auto theirs = plan::read_running(reply->body)) out.merge(std::move(*theirs));
+  }
+  return out;
+}
+
+std::map<std::string, plan::running_plugin> changes::running_here() const {
   std::map<std::string, plan::running_plugin> out;
   const auto model = plugins_.model();
   for (auto& file : plugins_.files()) {
@@ -124,6 +135,8 @@ plan::host_answer changes::answer(const std::string& text, const std::string& fi
   out.steps = plan::steps_of(view);
   return out;
 }
+
+http::reply changes::files() const { return json_reply(plan::to_json(running())); }
 
 http::reply changes::topology() const {
   const std::lock_guard lock(mutex_);
@@ -204,14 +217,8 @@ http::reply changes::progress(const question& what) const {
       std::find_if(records_.rbegin(), records_.rend(), [&](const auto& r) { return id.empty() || r.id == id; });
   if (at == records_.rend())
     return http::problem(404, "no such step is known here, perhaps since the host has started anew");
-  std::string out = "{";
-  append_member(out, "id", at->id);
-  out += at->running ? R"(,"running":true)" : R"(,"running":false)";
-  out += at->end.stuck ? R"(,"stuck":true)" : R"(,"stuck":false)";
-  append_member(out, "kind", at->kind);
-  append_member(out, "subject", at->subject);
-  append_member(out, "error", at->end.error);
-  return json_reply(out + ",\"receipt\":" + (at->end.receipt.empty() ? "null" : at->end.receipt) + "}");
+  return json_reply(
+      plan::to_json({at->id, at->running, at->end.stuck, at->kind, at->subject, at->end.error, at->end.receipt}));
 }
 
 }  // namespace gantry::admin

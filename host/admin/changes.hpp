@@ -34,7 +34,8 @@ struct change_parts {
   std::function<topology::topology(const topology::topology&)> as_process;  // the topology as this process sees it
   std::function<result<void>(const topology::topology&)> place;             // calls go where this one says
   // What the process of a plugin that runs apart answers. unavailable: nothing.
-  std::function<result<http::reply>(const std::string& plugin, const std::string& target, const std::string& body)>
+  std::function<result<http::reply>(const std::string& plugin, const std::string& method, const std::string& target,
+                                    const std::string& body)>
       ask_apart;
   std::function<void()> restart;  // drains, ends, and is started again by whoever watches; empty: nobody would
   std::chrono::milliseconds apart_at_most{10'000};  // for such a process to answer
@@ -52,6 +53,8 @@ class changes {
 
   // GET topology: {"host","file","applied","process","text"}.
   http::reply topology() const;
+  // GET running: what runs in this process and in those of its plugins, as plan::to_json writes it.
+  http::reply files() const;
   // POST plan?file= with the text of a topology: a plan::host_answer. 503: the host was not started from a file.
   http::reply plan(const question& what);
   // POST step/{kind}/{subject}?file=&run=&applied=&digest=&force=1&back=1&probation_ms= with the text: 200 with
@@ -117,6 +120,7 @@ class changes {
   void release();
   plan::host_answer answer(const std::string& text, const std::string& file) const;
   std::map<std::string, plan::running_plugin> running() const;
+  std::map<std::string, plan::running_plugin> running_here() const;
 
   // One step: change_step.cpp
   outcome perform(const task& what);
@@ -128,10 +132,14 @@ class changes {
   outcome add(const task& what, const lifecycle::shared_topology& by);
   result<void> adopt(const task& what, const proposal& proposed);
   result<void> note(const task& what, const topology::topology& by) const;
-  result<void> tell_apart(const task& what) const;
   std::filesystem::path former_copy(const task& what) const;
   static std::string error_of(const lifecycle::swap_receipt& receipt);
   bool runs(const std::string& plugin) const;
+
+  // By the processes of plugins that run apart: step_apart.cpp
+  outcome do_step_apart(const task& what) const;
+  result<std::string> begin_apart(const task& what) const;
+  result<void> tell_apart(const task& what) const;
 
   // By itself: reload.cpp
   plan::carried_out bring_to(const std::string& text, const std::string& file,

@@ -122,7 +122,7 @@ class operations::service {
     void (*run)(service&, const question&, http::responder&&);
   };
 
-  static const std::array<route, 19> routes;
+  static const std::array<route, 20> routes;
 
   void admin(http::request& in, http::responder&& out) {
     if (auto refusal = access_.refuse(in)) {
@@ -226,7 +226,7 @@ class operations::service {
   std::map<std::string, std::unique_ptr<worker>> apart_workers_;  // by plugin
 };
 
-const std::array<operations::service::route, 19> operations::service::routes = {{
+const std::array<operations::service::route, 20> operations::service::routes = {{
     {"GET", "plugins", false, true,
      [](service& s, const question&, http::responder&& out) {
        out.send(plugins(s.plugins_, s.isolated_, s.others_, &s.model_, s.home_));
@@ -261,6 +261,8 @@ const std::array<operations::service::route, 19> operations::service::routes = {
      [](service& s, const question& q, http::responder&& out) { out.send(release(s.model_, s.home_, q, s.restart_)); }},
     {"GET", "topology", false, false,
      [](service& s, const question&, http::responder&& out) { out.send(s.changes_.topology()); }},
+    {"GET", "running", false, false,
+     [](service& s, const question&, http::responder&& out) { out.send(s.changes_.files()); }},
     {"POST", "plan", false, false,
      [](service& s, const question& q, http::responder&& out) { out.send(s.changes_.plan(q)); }},
     {"POST", "step/*/*", false, false,

@@ -17,6 +17,7 @@
 //   GET  /admin/quarantine                       plugins that run apart because the host died in their code
 //   POST /admin/quarantine/{plugin}/release?now= ends that
 //   GET  /admin/topology                         the topology that this host runs
+//   GET  /admin/running                          which files and manifests run
 //   POST /admin/plan?file=                       what another topology, in the body, would mean for it
 //   POST /admin/step/{kind}/{subject}?file=&run=&applied=&digest=&force=&back=&probation_ms=   one step on the way
 //                                                there; the kind adopt, without a subject (-), ends it

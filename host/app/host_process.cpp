@@ -380,10 +380,10 @@ class local_host final : public host_process {
     out.model = whole_;
     out.keeps = !is_isolated();
     for (const auto& one : isolated_) out.apart.insert(one->id());
-    out.ask_apart = [this](const std::string& plugin, const std::string& target,
+    out.ask_apart = [this](const std::string& plugin, const std::string& method, const std::string& target,
                            const std::string& body) -> result<http::reply> {
       for (const auto& one : isolated_)
-        if (one->id() == plugin) return one->ask("POST", target, patience_with_processes, body);
+        if (one->id() == plugin) return one->ask(method, target, patience_with_processes, body);
       return error{errc::not_found, "plugin " + plugin + " has no process of its own here"};
     };
     out.as_process = [this](const topology::topology& model) {

@@ -24,20 +24,26 @@ bool flag(const json::object& in, std::string_view name) {
   return v != nullptr && v->is_bool() && v->get_bool();
 }
 
-// Reads an object with a list in it; `each` gets the list's objects.
-template <typename F>
-result<json::object> read(std::string_view body, std::string_view list, F&& each) {
+result<json::object> read_object(std::string_view body) {
   json::error_code fault;
   auto whole = json::parse(json::string_view(body.data(), body.size()), fault);
   if (fault || !whole.is_object())
     return error{errc::corrupt, "the host's answer is not the JSON expected here; is it another version of gantry?"};
-  const auto* items = whole.get_object().if_contains(list);
+  return std::move(whole.get_object());
+}
+
+// Reads an object with a list in it; `each` gets the list's objects.
+template <typename F>
+result<json::object> read(std::string_view body, std::string_view list, F&& each) {
+  auto whole = read_object(body);
+  if (!whole) return whole;
+  const auto* items = whole->if_contains(list);
   if (items == nullptr || !items->is_array())
     return error{errc::corrupt,
                  "the host's answer has no list " + std::string(list) + "; is it another version of gantry?"};
   for (const auto& item : items->get_array())
     if (item.is_object()) each(item.get_object());
-  return std::move(whole.get_object());
+  return whole;
 }
 
 // The objects of a list that need not be there.
@@ -183,9 +189,9 @@ result<std::vector<replayed_partition>> read_replay(std::string_view body) {
 
 result<swap_answer> read_swap(std::string_view body) {
   swap_answer out;
-  auto whole =
-      read(body, "steps", [&](const json::object& e) { out.steps.emplace_back(text(e, "name"), count(e, "us")); });
+  const auto whole = read_object(body);
   if (!whole) return whole.failure();
+  for_each_of(*whole, "steps", [&](const json::object& e) { out.steps.emplace_back(text(e, "name"), count(e, "us")); });
   out.running = flag(*whole, "running");
   const auto* receipt = whole->if_contains("receipt");
   if (receipt == nullptr || !receipt->is_object()) return out;

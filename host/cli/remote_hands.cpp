@@ -128,14 +128,16 @@ result<std::string> remote_hands::find(planned_host& host) const {
   return why;
 }
 
-result<std::set<std::string>> remote_hands::failed_on(const planned_host& host) const {
+result<remote_hands::unwell> remote_hands::unwell_on(const planned_host& host) const {
   const auto said = options_.ask(host.at, "GET", "/admin/plugins", {});
   if (!said) return said.failure();
   const auto rows = read_plugins(*said);
   if (!rows) return rows.failure();
-  std::set<std::string> out;
-  for (const auto& row : *rows)
-    if (!row.isolated && row.state == "failed") out.insert(row.id);
+  unwell out;
+  for (const auto& row : *rows) {
+    if (row.state == "failed") out.failed.insert(row.id);
+    if (row.isolated && row.state == "down") out.away.insert(row.id);
+  }
   return out;
 }
 
@@ -151,33 +153,43 @@ result<void> remote_hands::restart(planned_host& host, bool back) {
   if (!now) return error{back ? errc::unavailable : errc::invalid, now.failure().text};
   if (back)
     if (auto done = adopt_on(host, true); !done) return done;
-  const auto failed = failed_on(host);
-  if (!failed) return error{errc::invalid, failed.failure().text};
+  const auto before = unwell_on(host);
+  if (!before) return error{errc::invalid, before.failure().text};
   const auto& text = back ? host.applied : asked_.text;
   auto target = "/admin/step/restart/-?run=" + options_.run;
   target += back ? "&back=1" : "&applied=" + host.runs;
   if (auto begun = options_.ask(host.at, "POST", target, text); !begun) return begun.failure();
-  return comes_back(host, read_count(*now, "process"), *failed, text);
+  return comes_back(host, read_count(*now, "process"), *before, text);
 }
 
-// What comes back and is not what it should be has restarted all the same, so it counts as half done.
-result<void> remote_hands::comes_back(planned_host& host, std::uint64_t former,
-                                      const std::set<std::string>& failed_before, const std::string& text) {
+// What comes back and is not what it should be has restarted all the same, so it counts as half done. What was not well
+// before need not be now.
+result<void> remote_hands::comes_back(planned_host& host, std::uint64_t former, const unwell& before,
+                                      const std::string& text) {
+  const auto newly = [&before](const std::set<std::string>& now) {
+    std::vector<std::string> out;
+    std::ranges::copy_if(now, std::back_inserter(out), [&before](const std::string& plugin) {
+      return !before.failed.contains(plugin) && !before.away.contains(plugin);
+    });
+    return out;
+  };
   const auto until = options_.time->steady_us() + restart_at_most_us;
+  error late{errc::timeout, "it has not come back"};
   for (; !over(until); options_.wait()) {
     const auto now = find(host);
     if (!now || read_count(*now, "process") == former) continue;
     if (read_text(*now, "applied") != plan::digest_of_text(text))
       return error{errc::unavailable,
                    "it has come back with another topology: its file " + read_text(*now, "file") + " was edited"};
-    const auto failed = failed_on(host);
-    if (!failed) continue;
-    std::vector<std::string> newly;
-    std::ranges::set_difference(*failed, failed_before, std::back_inserter(newly));
-    if (!newly.empty()) return error{errc::unavailable, "it has come back without " + plan::listed(newly)};
-    return {};
+    const auto now_unwell = unwell_on(host);
+    if (!now_unwell) continue;
+    if (const auto failed = newly(now_unwell->failed); !failed.empty())
+      return error{errc::unavailable, "it has come back without " + plan::listed(failed)};
+    const auto away = newly(now_unwell->away);
+    if (away.empty()) return {};
+    late.text = "it has come back without the process of " + plan::listed(away);
   }
-  return error{errc::timeout, "it has not come back"};
+  return late;
 }
 
 }  // namespace gantry::cli

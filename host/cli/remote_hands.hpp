@@ -43,6 +43,11 @@ class remote_hands {
     bool back = false;
     bool swaps = false;
   };
+  // Plugins of a host that do not run as they should.
+  struct unwell {
+    std::set<std::string> failed;
+    std::set<std::string> away;  // a process of their own that does not answer, now
+  };
 
   result<void> perform(const plan::step& s, bool back);
   result<void> adopt(bool back);
@@ -51,10 +56,9 @@ class remote_hands {
   result<std::string> begin(const planned_host& host, const order& what);
   result<void> wait_for(const planned_host& host, const std::string& id, const std::string& subject);
   result<void> restart(planned_host& host, bool back);
-  result<void> comes_back(planned_host& host, std::uint64_t former, const std::set<std::string>& failed_before,
-                          const std::string& text);
+  result<void> comes_back(planned_host& host, std::uint64_t former, const unwell& before, const std::string& text);
   result<std::string> find(planned_host& host) const;
-  result<std::set<std::string>> failed_on(const planned_host& host) const;
+  result<unwell> unwell_on(const planned_host& host) const;
   void tell_receipt(const std::string& plugin, const std::string& body) const;
   bool over(std::int64_t until_us) const { return options_.time->steady_us() >= until_us; }
 

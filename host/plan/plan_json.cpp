@@ -1,14 +1,9 @@
 // Plans and hosts' answers as JSON, and back.
-#include <boost/json.hpp>
-
+#include "plan/json_members.hpp"
 #include "plan/plan.hpp"
 
 namespace gantry::plan {
 namespace {
-
-namespace json = boost::json;
-
-json::string text_of(std::string_view text) { return json::string(text.data(), text.size()); }
 
 json::array list_of(const std::vector<std::string>& texts) {
   json::array out;
@@ -41,29 +36,6 @@ json::array objects_of(const std::vector<T>& all) {
   json::array out;
   for (const auto& one : all) out.emplace_back(object_of(one));
   return out;
-}
-
-std::string text(const json::object& in, std::string_view name) {
-  const auto* v = in.if_contains(json::string_view(name.data(), name.size()));
-  return v != nullptr && v->is_string() ? std::string(v->get_string().data(), v->get_string().size()) : std::string();
-}
-
-std::vector<std::string> texts(const json::object& in, std::string_view name) {
-  std::vector<std::string> out;
-  if (const auto* v = in.if_contains(json::string_view(name.data(), name.size())); v != nullptr && v->is_array())
-    for (const auto& one : v->get_array())
-      if (one.is_string()) out.emplace_back(one.get_string().data(), one.get_string().size());
-  return out;
-}
-
-int number(const json::object& in, std::string_view name) {
-  const auto* v = in.if_contains(json::string_view(name.data(), name.size()));
-  return v != nullptr && v->is_int64() ? static_cast<int>(v->get_int64()) : 0;
-}
-
-const json::array* list(const json::object& in, std::string_view name) {
-  const auto* v = in.if_contains(json::string_view(name.data(), name.size()));
-  return v != nullptr ? v->if_array() : nullptr;
 }
 
 bool read_kind(const std::string& name, step_kind& out) {
@@ -99,17 +71,15 @@ std::string to_json(const plan& plan) {
 }
 
 result<host_answer> read_answer(std::string_view body) {
-  json::error_code fault;
-  const auto whole = json::parse(json::string_view(body.data(), body.size()), fault);
   const error other{errc::corrupt, "the host's answer is not the JSON expected here; is it another version of gantry?"};
-  if (fault || !whole.is_object()) return other;
-  const auto& object = whole.get_object();
-  const auto* const problems = list(object, "problems");
-  const auto* const steps = list(object, "steps");
+  const auto object = object_in(body);
+  if (!object) return other;
+  const auto* const problems = list(*object, "problems");
+  const auto* const steps = list(*object, "steps");
   if (problems == nullptr || steps == nullptr) return other;
   host_answer out;
-  out.host = text(object, "host");
-  out.applied = text(object, "applied");
+  out.host = text(*object, "host");
+  out.applied = text(*object, "applied");
   for (const auto& item : *problems) {
     if (!item.is_object()) return other;
     const auto& in = item.get_object();

@@ -35,9 +35,9 @@ class plugin_steps : diff {
   void find() {
     for (const auto& [id, settings] : next_.plugins) placed(id, settings);
     for (const auto& [id, plugin] : view_.running)
-      if (!runs_on(next_, id, view_.host)) removed(id);
+      if (!view_.apart.contains(id) && !runs_on(next_, id, view_.host)) removed(id);
     for (const auto& id : view_.apart)
-      if (!runs_on(next_, id, view_.host)) other_processes(id, "it runs apart here, and no longer is to run here");
+      if (!runs_on(next_, id, view_.host)) removed_apart(id);
     find_steps_of_swaps(view_, std::move(swaps_), out_);
   }
 
@@ -54,18 +54,20 @@ class plugin_steps : diff {
     if (!here) return;
     const bool before = now != now_.plugins.end() && has(hosts_of(now->second), view_.host);
     const bool process = *next.isolation == isolation_mode::process;
-    if (!before ? process : *now->second.isolation != *next.isolation) {
-      other_processes(id, std::string("isolation: ") +
-                              (before ? std::string(name_of(*now->second.isolation)) : "none") + " -> " +
-                              std::string(name_of(*next.isolation)));
+    if (!before && process) {
+      added_apart(id, next);
       return;
     }
-    if (process || view_.apart.contains(id)) {
-      isolated(id, now->second, next);
-      return;
-    }
+    differences isolation;
+    if (before) compare(isolation, "plugins." + id + ".isolation", now->second.isolation, next.isolation);
+    restart_for(isolation);
+    if (!isolation.empty()) return;
+    const bool apart = process || view_.apart.contains(id);
+    if (apart) limited(id, now->second, next);
     const auto running = view_.running.find(id);
-    if (running == view_.running.end()) {
+    if (running == view_.running.end() && apart) {
+      silent(id, now->second, next);
+    } else if (running == view_.running.end()) {
       added(id, next, {});
     } else if (!running->second.error.empty()) {
       added(id, next, running->second.error);
@@ -129,30 +131,49 @@ class plugin_steps : diff {
     return *next_.stores.at(*next_.plugins.at(id).store).driver == store_driver::postgres;
   }
 
-  void other_processes(const std::string& id, std::string why) {
-    impossible("the processes of " + id, std::move(why),
-               "`gantry run` makes the processes of a host: start it anew with the new topology");
+  // Who takes its store over may not have it while this host's process is there, and no step makes one wait for the
+  // other's restart.
+  void moves_apart(const std::string& id, const std::vector<std::string>& from, const std::vector<std::string>& to) {
+    impossible("the move of " + id + " to or from a process of its own", listed(from) + " -> " + listed(to),
+               "let it move without `isolation: process`, and apply that afterwards; or stop the hosts and start them "
+               "with the new topology");
   }
 
-  // In a process of its own, now and then. Its file is looked at by that process alone.
-  void isolated(const std::string& id, const plugin_settings& now, const plugin_settings& next) {
+  void added_apart(const std::string& id, const plugin_settings& next) {
+    const auto now = now_.plugins.find(id);
+    const auto from = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
+    const auto to = hosts_of(next);
+    if (std::ranges::all_of(from, [&](const auto& host) { return has(to, host); })) {
+      restart_for({"plugins." + id + ": it comes, with a process of its own"});
+    } else {
+      moves_apart(id, from, to);
+    }
+  }
+
+  void removed_apart(const std::string& id) {
+    const auto now = now_.plugins.find(id);
+    const auto next = next_.plugins.find(id);
+    const auto from = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
+    const auto to = next == next_.plugins.end() ? std::vector<std::string>() : hosts_of(next->second);
+    if (std::ranges::all_of(to, [&](const auto& host) { return has(from, host); })) {
+      restart_for({"plugins." + id + ": it leaves, and with it its process"});
+    } else {
+      moves_apart(id, from, to);
+    }
+  }
+
+  // What bounds a process is settled when it begins.
+  void limited(const std::string& id, const plugin_settings& now, const plugin_settings& next) {
     differences limits;
-    compare(limits, "limits.memory", now.limits.memory, next.limits.memory);
-    compare(limits, "limits.cpu", now.limits.cpu, next.limits.cpu);
-    if (!limits.empty()) other_processes(id, listed(limits));
-    differences reasons;
-    const auto at = "plugins." + id;
-    compare(reasons, at + ".poison", now.poison, next.poison);
-    compare(reasons, at + ".batch.max", now.batch_max, next.batch_max);
-    compare(reasons, at + ".stall_after", now.stall_after, next.stall_after);
-    compare(reasons, at + ".stall_kill_after", now.stall_kill_after, next.stall_kill_after);
-    compare(reasons, at + ".swap.drain", now.swap.drain, next.swap.drain);
-    compare(reasons, at + ".swap.probation", now.swap.probation, next.swap.probation);
-    compare(reasons, at + ".group", now.group, next.group);
-    differences config;
-    compare(config, now.config, next.config);
-    for (const auto& one : config) reasons.push_back(at + "." + one);
-    restart_for(reasons);
+    compare(limits, "plugins." + id + ".limits.memory", now.limits.memory, next.limits.memory);
+    compare(limits, "plugins." + id + ".limits.cpu", now.limits.cpu, next.limits.cpu);
+    restart_for(limits);
+  }
+
+  // Its process does not say what runs in it.
+  void silent(const std::string& id, const plugin_settings& now, const plugin_settings& next) {
+    auto& one = add(step_kind::note, id, "the process of " + id + " does not answer");
+    one.effects.emplace_back("none now: what differs it takes over when it starts");
     supervised(id, now, next);
   }
 

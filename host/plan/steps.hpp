@@ -68,7 +68,7 @@ struct host_view {
   std::string host;
   const topology::topology* now = nullptr;
   const topology::topology* next = nullptr;
-  std::map<std::string, running_plugin> running;   // in this process
+  std::map<std::string, running_plugin> running;   // in its process, and in those of `apart` that answer
   std::map<std::string, found_library> libraries;  // of the new topology, as far as this host sees their files
   std::set<std::string> apart;                     // plugins of this host that run in processes of their own
   bool can_restart = true;                         // somebody starts its process anew when that ends for it

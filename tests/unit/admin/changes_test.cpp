@@ -11,9 +11,11 @@
 #include <future>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "base/uri.hpp"
 #include "plan/applied.hpp"
+#include "plan/process_answers.hpp"
 #include "runtime/dispatcher.hpp"
 #include "runtime/request_pool.hpp"
 
@@ -178,7 +180,8 @@ TEST_F(ChangesTest, NobodyToStartItAgainMakesARestartImpossible) {
 TEST_F(ChangesTest, ProcessesOfPluginsHearOfAnAdoptionAndOfItsEnd) {
   std::vector<std::string> told;
   parts_.apart = {"payment"};
-  parts_.ask_apart = [&](const std::string& plugin, const std::string& target, const std::string& body) {
+  parts_.ask_apart = [&](const std::string& plugin, const std::string&, const std::string& target,
+                         const std::string& body) {
     told.push_back(plugin + (target.find("back=1") == std::string::npos ? " adopts " : " goes back to ") +
                    (body == now_ ? "the former" : "the new"));
     return result<http::reply>(http::reply{told.size() == 1 ? 503 : 200, {}, {}});
@@ -192,7 +195,7 @@ TEST_F(ChangesTest, ProcessesOfPluginsHearOfAnAdoptionAndOfItsEnd) {
 
 TEST_F(ChangesTest, AProcessThatRefusesMakesTheAdoptionFail) {
   parts_.apart = {"payment"};
-  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&) {
+  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&, const std::string&) {
     return result<http::reply>(http::reply{500, {}, "no way"});
   };
   EXPECT_NE(does("adopt", "-", text("mail")).find("the process of payment does not take it: no way"),
@@ -202,11 +205,63 @@ TEST_F(ChangesTest, AProcessThatRefusesMakesTheAdoptionFail) {
 TEST_F(ChangesTest, AProcessThatIsAwayTakesItWhenItStarts) {
   parts_.apart = {"payment"};
   parts_.apart_at_most = std::chrono::milliseconds(0);
-  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&) {
+  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&, const std::string&) {
     return result<http::reply>(error{errc::unavailable, "Connection refused"});
   };
   EXPECT_NE(does("adopt", "-", text("mail")).find(well), std::string::npos);
   EXPECT_EQ(noted()->text, text("mail"));
+}
+
+TEST_F(ChangesTest, AStepOfAPluginInAProcessOfItsOwnIsDoneThere) {
+  std::vector<std::string> asked;
+  std::vector<std::pair<int, std::string>> replies = {
+      {503, "it starts"},
+      {200, R"({"id":"7-1","running":true})"},
+      {200, R"({"id":"7-1","running":true,"stuck":false,"error":"","receipt":null})"},
+      {200, R"({"id":"7-1","running":false,"stuck":true,"error":"too late","receipt":{"outcome":"stuck"}})"}};
+  parts_.apart = {"payment"};
+  parts_.ask_apart = [&](const std::string& plugin, const std::string& method, const std::string& target,
+                         const std::string&) -> result<http::reply> {
+    const auto [status, body] = replies.at(asked.size());
+    asked.push_back(plugin + " " + method + " " + target);
+    return http::reply{status, {}, body};
+  };
+  const auto end =
+      does("swap", "payment", now_, {{"digest", "d"}, {"run", "r"}, {"probation_ms", "250"}, {"force", "1"}});
+  EXPECT_NE(end.find(R"("stuck":true)"), std::string::npos) << end;
+  EXPECT_NE(end.find(R"("error":"too late","receipt":{"outcome":"stuck"})"), std::string::npos) << end;
+  const auto post = "payment POST /admin/step/swap/payment?file=" + percent_encode(parts_.file) +
+                    "&run=r&digest=d&force=1&probation_ms=250";
+  EXPECT_EQ(asked,
+            (std::vector<std::string>{post, post, "payment GET /admin/step?id=7-1", "payment GET /admin/step?id=7-1"}));
+}
+
+TEST_F(ChangesTest, AProcessThatStartsAnewHasNotDoneItsStep) {
+  parts_.apart = {"payment"};
+  parts_.ask_apart = [](const std::string&, const std::string& method, const std::string&, const std::string&) {
+    return result<http::reply>(method == "POST" ? http::reply{200, {}, R"({"id":"7-1","running":true})"}
+                                                : http::reply{404, {}, {}});
+  };
+  EXPECT_NE(does("adjust", "payment", now_).find("the process of payment: it has started anew"), std::string::npos);
+}
+
+TEST_F(ChangesTest, WhatRunsInOtherProcessesIsSaidWithTheRest) {
+  std::map<std::string, plan::running_plugin> theirs;
+  theirs["payment"] = {"1.0.0", 3, "abc", "abd", {}, {}};
+  theirs["payment"].promised.id = "payment";
+  theirs["payment"].promised.version = "1.0.0";
+  parts_.apart = {"payment"};
+  parts_.ask_apart = [&](const std::string&, const std::string&, const std::string&, const std::string&) {
+    return result<http::reply>(http::reply{200, {}, plan::to_json(theirs)});
+  };
+  const auto read = plan::read_running(host().files().body);
+  ASSERT_TRUE(read) << read.failure().text;
+  ASSERT_EQ(read->count("payment"), 1u);
+  const auto& one = read->at("payment");
+  EXPECT_EQ(std::tie(one.version, one.generation, one.digest, one.library_digest, one.promised.id),
+            std::make_tuple(std::string("1.0.0"), std::uint64_t{3}, std::string("abc"), std::string("abd"),
+                            std::string("payment")));
+  EXPECT_FALSE(plan::read_running("{}"));
 }
 
 TEST_F(ChangesTest, TheProcessOfAPluginNotesNothingAndAnswersOnceItIsDone) {

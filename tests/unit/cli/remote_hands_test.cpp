@@ -29,13 +29,23 @@ struct fake_host {
   std::string address;
   std::uint64_t process = 1;
   std::string text = "former";
-  std::string error;                     // of the last step
-  std::string failed;                    // a plugin that has failed; empty: none
-  bool away = false;                     // nobody answers
-  int busy = 0;                          // so often it has something else to do
-  int busy_for_back = 0;                 // likewise, when a step is to be taken back
-  int silent = 0;                        // so often it does not say how a step is
-  std::function<void(fake_host&)> ends;  // what happens on a restart
+  std::string error;                       // of the last step
+  std::string failed;                      // a plugin that has failed; empty: none
+  int down = 0;                            // so often the process of payment, which runs apart, does not answer
+  std::string receipt = "null";            // of the last step
+  bool away = false;                       // nobody answers
+  int busy = 0;                            // so often it has something else to do
+  int busy_for_back = 0;                   // likewise, when a step is to be taken back
+  int silent = 0;                          // so often it does not say how a step is
+  std::function<void(fake_host&)> ends{};  // what happens on a restart
+
+  std::string rows() {
+    std::string out;
+    if (!failed.empty()) out = R"({"id":")" + failed + R"(","state":"failed"})";
+    if (down > 0 && down-- > 0)
+      out += std::string(out.empty() ? "" : ",") + R"({"id":"payment","state":"down","isolation":"process"})";
+    return R"({"plugins":[)" + out + "]}";
+  }
 };
 
 class RemoteHandsTest : public testing::Test {
@@ -44,7 +54,8 @@ class RemoteHandsTest : public testing::Test {
     asked_.file = "/shop.yaml";
     asked_.text = "new";
     for (const std::string name : {"a", "b", "c"}) {
-      hosts_[name] = {name, name + ":1", 1, "former", {}, {}, false, 0, 0, 0, {}};
+      hosts_[name].name = name;
+      hosts_[name].address = name + ":1";
       const remote_host at{name, name + ":1", {}, {}};
       asked_.hosts[name] = {at, at, at, "former", plan::digest_of_text("former")};
     }
@@ -89,12 +100,10 @@ class RemoteHandsTest : public testing::Test {
     if (target == "/admin/topology")
       return R"({"host":")" + host.name + R"(","file":"/shop.yaml","applied":")" + plan::digest_of_text(host.text) +
              R"(","process":)" + std::to_string(host.process) + "}";
-    if (target == "/admin/plugins")
-      return host.failed.empty() ? std::string(R"({"plugins":[]})")
-                                 : R"({"plugins":[{"id":")" + host.failed + R"(","state":"failed"}]})";
+    if (target == "/admin/plugins") return host.rows();
     if (method == "GET") {
       if (host.silent > 0 && host.silent-- > 0) return gone(to.address);
-      return R"({"id":"1","running":false,"error":")" + host.error + R"(","receipt":null})";
+      return R"({"id":"1","running":false,"error":")" + host.error + R"(","receipt":)" + host.receipt + "}";
     }
     auto& busy = target.find("&back=1") == std::string::npos ? host.busy : host.busy_for_back;
     if (busy > 0 && busy-- > 0) return error{errc::conflict, "a step is under way"};
@@ -202,6 +211,39 @@ TEST_F(RemoteHandsTest, WhoComesBackWithoutAPluginHasNotApplied) {
   ASSERT_FALSE(end);
   EXPECT_NE(end.done.failure().text.find("without order"), std::string::npos) << end.done.failure().text;
   EXPECT_TRUE(end.all_taken_back);
+}
+
+TEST_F(RemoteHandsTest, AProcessOfAPluginIsWaitedFor) {
+  hosts_["a"].ends = [](fake_host& host) {
+    ++host.process;
+    host.down = 3;
+  };
+  EXPECT_TRUE(run({of(step_kind::restart, "a")}));
+  EXPECT_EQ(hosts_["a"].down, 0);
+}
+
+TEST_F(RemoteHandsTest, AProcessThatDoesNotComeUpHasNotApplied) {
+  hosts_["a"].ends = [](fake_host& host) {
+    ++host.process;
+    host.down = host.text == "new" ? 1'000'000 : 0;
+  };
+  const auto end = run({of(step_kind::restart, "a")});
+  ASSERT_FALSE(end);
+  EXPECT_NE(end.done.failure().text.find("without the process of payment"), std::string::npos)
+      << end.done.failure().text;
+  EXPECT_TRUE(end.all_taken_back);
+}
+
+TEST_F(RemoteHandsTest, WhatASwapCostIsTold) {
+  hosts_["a"].receipt =
+      R"({"outcome":"swapped","to":{"version":"1.1.0","generation":2},"lanePauseUs":1500,"heldRequests":3,)"
+      R"("work":{"requests":40,"requestErrors":0}})";
+  ASSERT_TRUE(run({of(step_kind::swap, "a", "order")}));
+  EXPECT_NE(
+      std::ranges::find(
+          lines_, "  order 1.1.0 is generation 2: its events waited 1.5 ms, 3 requests were held, 0 of 40 failed"),
+      lines_.end())
+      << testing::PrintToString(lines_);
 }
 
 TEST_F(RemoteHandsTest, APluginThatHadFailedBeforeMayFailAgain) {

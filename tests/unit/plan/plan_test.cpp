@@ -128,6 +128,7 @@ class PlanTest : public testing::Test {
   std::map<std::string, found_library> libraries_;
   std::set<std::string> unlisted_;  // run, though the topology that runs has them not
   std::set<std::string> apart_;     // run in processes of their own
+  std::set<std::string> silent_;    // of those, whose process does not answer
   bool can_restart_ = true;
 
  private:
@@ -141,17 +142,67 @@ class PlanTest : public testing::Test {
     out.now = &now;
     out.next = &next;
     for (const auto& [id, settings] : now.plugins)
-      for (const auto& at : settings.hosts)
-        if (*at == host) out.running[id] = running_.at(id);
+      for (const auto& at : settings.hosts) {
+        if (*at != host) continue;
+        if (apart_.contains(id)) out.apart.insert(id);
+        if (!silent_.contains(id)) out.running[id] = running_.at(id);
+      }
     for (const auto& id : unlisted_) out.running[id] = running_.at(id);
-    for (const auto& id : apart_) out.running.erase(id);
-    out.apart = apart_;
     out.can_restart = can_restart_;
     for (const auto& [id, file] : libraries_)
       if (next.plugins.contains(id)) out.libraries[id] = file;
     return out;
   }
 };
+
+struct edit_case {
+  const char* name;
+  const char* golden;
+  const char* topology;
+  const char* from;
+  const char* to;
+  verdict as;
+};
+void PrintTo(const edit_case& c, std::ostream* out) { *out << c.golden; }
+
+class PlanOfAnEdit : public PlanTest, public testing::WithParamInterface<edit_case> {};
+
+TEST_P(PlanOfAnEdit, SaysWhatHappens) {
+  const auto& c = GetParam();
+  runs(c.topology);
+  expect(c.golden, planned(edited(c.from, c.to)), c.as);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OneEdit, PlanOfAnEdit,
+    testing::Values(
+        edit_case{"ConfigurationIsChangedByASwapOfTheSameFile", "configure", one_host, "timeout: 15m",
+                  "timeout: 20m, attempts: 3", verdict::changes},
+        edit_case{"SettingsOfTheRuntimeAreAdjusted", "adjust", one_host, "batch: { max: 256 }",
+                  "batch: { max: 64 }, poison: skip, stall_after: 2s", verdict::changes},
+        edit_case{"APluginIsRemoved", "remove", one_host, "  stock: { batch: { max: 256 } }\n", "", verdict::changes},
+        edit_case{"APluginWithAFileMovesBeforeItComes", "move_sqlite", two_hosts, "stock: { hosts: [a]",
+                  "stock: { hosts: [b]", verdict::changes},
+        edit_case{"APluginWithASharedStoreComesBeforeItLeaves", "move_postgres", two_hosts, "order: { hosts: [a]",
+                  "order: { hosts: [b]", verdict::changes},
+        edit_case{"ReplicasAreAdded", "replicas", two_hosts, "order: { hosts: [a]", "order: { hosts: [a, b]",
+                  verdict::changes},
+        edit_case{"ReplicasOnSqliteAreAnErrorWithItsPlace", "replicas_on_sqlite", two_hosts, "stock: { hosts: [a]",
+                  "stock: { hosts: [a, b]", verdict::refused},
+        edit_case{"AnotherStoreNeedsACopy", "store", two_hosts, ", store: own", "", verdict::refused},
+        edit_case{"AnotherBusLeavesEventsBehind", "bus", one_host, "bus: { driver: local, path: data/bus, sync: 5ms }",
+                  "bus: { driver: kafka, brokers: \"127.0.0.1:9092\" }", verdict::refused},
+        edit_case{"FewerPartitionsAreRefused", "partitions", one_host, "partitions: 3", "partitions: 2",
+                  verdict::refused},
+        edit_case{"ATopicThatAPluginConsumesCantGo", "topic_removed", one_host,
+                  "  order-events: { partitions: 3, retention: 7d }\n", "", verdict::refused},
+        edit_case{"ATopicIsMadeAndAnotherKeepsLess", "topics", one_host, "retention: 7d }",
+                  "retention: 1d }\n  returns: { partitions: 4 }", verdict::changes},
+        edit_case{"AnErrorHasItsLineAndColumn", "error", one_host, "partitions: 2", "partitions: many",
+                  verdict::refused},
+        edit_case{"IsolationRestartsTheHost", "isolation", one_host, "stock: { batch",
+                  "stock: { isolation: process, batch", verdict::changes}),
+    [](const auto& of) { return of.param.name; });
 
 TEST_F(PlanTest, TheSameFileIsNothingToDo) {
   runs(one_host);
@@ -227,21 +278,10 @@ TEST_F(PlanTest, AMissingMigrationCannotBeForced) {
   expect("older_schema", planned(now_, true), verdict::refused);
 }
 
-TEST_F(PlanTest, ConfigurationIsChangedByASwapOfTheSameFile) {
-  runs(one_host);
-  expect("configure", planned(edited("timeout: 15m", "timeout: 20m, attempts: 3")), verdict::changes);
-}
-
 TEST_F(PlanTest, AnotherSecretIsNoticedAndNotShown) {
   runs(one_host);
   next_secret_ = "secret-2";
   expect("secret", planned(now_), verdict::changes);
-}
-
-TEST_F(PlanTest, SettingsOfTheRuntimeAreAdjusted) {
-  runs(one_host);
-  expect("adjust", planned(edited("batch: { max: 256 }", "batch: { max: 64 }, poison: skip, stall_after: 2s")),
-         verdict::changes);
 }
 
 TEST_F(PlanTest, APluginIsAdded) {
@@ -252,11 +292,6 @@ TEST_F(PlanTest, APluginIsAdded) {
   mail.emits.clear();
   built(mail);
   expect("add", planned(now_ + "  mail: {}\n"), verdict::changes);
-}
-
-TEST_F(PlanTest, APluginIsRemoved) {
-  runs(one_host);
-  expect("remove", planned(edited("  stock: { batch: { max: 256 } }\n", "")), verdict::changes);
 }
 
 TEST_F(PlanTest, APluginThatFailedIsStartedAgain) {
@@ -286,55 +321,6 @@ TEST_F(PlanTest, ATokenIsNotShown) {
   const auto next = with("tok-2");
   now_ = with("tok-1");
   EXPECT_EQ(to_text(planned(next)).find("tok-"), std::string::npos);
-}
-
-TEST_F(PlanTest, APluginWithAFileMovesBeforeItComes) {
-  runs(two_hosts);
-  expect("move_sqlite", planned(edited("stock: { hosts: [a]", "stock: { hosts: [b]")), verdict::changes);
-}
-
-TEST_F(PlanTest, APluginWithASharedStoreComesBeforeItLeaves) {
-  runs(two_hosts);
-  expect("move_postgres", planned(edited("order: { hosts: [a]", "order: { hosts: [b]")), verdict::changes);
-}
-
-TEST_F(PlanTest, ReplicasAreAdded) {
-  runs(two_hosts);
-  expect("replicas", planned(edited("order: { hosts: [a]", "order: { hosts: [a, b]")), verdict::changes);
-}
-
-TEST_F(PlanTest, ReplicasOnSqliteAreAnErrorWithItsPlace) {
-  runs(two_hosts);
-  expect("replicas_on_sqlite", planned(edited("stock: { hosts: [a]", "stock: { hosts: [a, b]")), verdict::refused);
-}
-
-TEST_F(PlanTest, AnotherStoreNeedsACopy) {
-  runs(two_hosts);
-  expect("store", planned(edited(", store: own", "")), verdict::refused);
-}
-
-TEST_F(PlanTest, AnotherBusLeavesEventsBehind) {
-  runs(one_host);
-  expect("bus",
-         planned(edited("bus: { driver: local, path: data/bus, sync: 5ms }",
-                        "bus: { driver: kafka, brokers: \"127.0.0.1:9092\" }")),
-         verdict::refused);
-}
-
-TEST_F(PlanTest, FewerPartitionsAreRefused) {
-  runs(one_host);
-  expect("partitions", planned(edited("partitions: 3", "partitions: 2")), verdict::refused);
-}
-
-TEST_F(PlanTest, ATopicThatAPluginConsumesCantGo) {
-  runs(one_host);
-  expect("topic_removed", planned(edited("  order-events: { partitions: 3, retention: 7d }\n", "")), verdict::refused);
-}
-
-TEST_F(PlanTest, ATopicIsMadeAndAnotherKeepsLess) {
-  runs(one_host);
-  expect("topics", planned(edited("retention: 7d }", "retention: 1d }\n  returns: { partitions: 4 }")),
-         verdict::changes);
 }
 
 TEST_F(PlanTest, WhatConcernsTheProcessRestartsIt) {
@@ -401,19 +387,58 @@ TEST_F(PlanTest, AnotherPasswordIsNoOtherServer) {
     EXPECT_EQ(verdict_of(planned(edited("postgres://db/shop", url))), verdict::refused) << url;
 }
 
-TEST_F(PlanTest, WhatConcernsAProcessOfItsOwnIsNoticed) {
+TEST_F(PlanTest, APluginInAProcessOfItsOwnIsChangedAsAnyOther) {
   runs(one_host);
   now_ = edited("stock: { batch", "stock: { isolation: process, batch");
   apart_.insert("stock");
-  const auto swap = planned(edited("stock: { isolation", "stock: { swap: { drain: 9s }, isolation"));
-  ASSERT_EQ(swap.steps.size(), 1u);
-  EXPECT_EQ(swap.steps[0].kind, step_kind::restart);
+  const auto adjusted = planned(edited("stock: { isolation", "stock: { swap: { drain: 9s }, isolation"));
+  ASSERT_EQ(adjusted.steps.size(), 1u);
+  EXPECT_EQ(adjusted.steps[0].kind, step_kind::adjust);
   for (const auto* other :
        {"stock: { poison_after: 9, isolation", "stock: { restart: { max_restarts: 9 }, isolation"}) {
     const auto made = planned(edited("stock: { isolation", other));
     ASSERT_EQ(made.steps.size(), 1u) << other;
     EXPECT_EQ(made.steps[0].kind, step_kind::note);
   }
+  built(stock_at("1.1.0"));
+  const auto swapped = planned(now_);
+  ASSERT_EQ(swapped.steps.size(), 1u);
+  EXPECT_EQ(swapped.steps[0].kind, step_kind::swap);
+  silent_.insert("stock");
+  const auto silent = planned(now_);
+  ASSERT_EQ(silent.steps.size(), 1u);
+  EXPECT_EQ(silent.steps[0].title, "the process of stock does not answer");
+}
+
+// Which processes a host has, and how they are bounded, is settled when its own begins.
+TEST_F(PlanTest, ProcessesOfPluginsComeAndGoWithTheHostsOwn) {
+  const auto expect_restart = [&](const std::string& text, const std::string& why) {
+    const auto made = planned(text);
+    ASSERT_EQ(made.steps.size(), 1u) << to_text(made);
+    EXPECT_EQ(made.steps[0].kind, step_kind::restart);
+    EXPECT_EQ(made.steps[0].why, std::vector{why});
+  };
+  runs(one_host);
+  const auto apart = edited("stock: { batch", "stock: { isolation: process, batch");
+  const auto without = edited("  stock: { batch: { max: 256 } }\n", "");
+  now_ = without;
+  expect_restart(apart, "plugins.stock: it comes, with a process of its own");
+  now_ = apart;
+  apart_.insert("stock");
+  expect_restart(one_host, "plugins.stock.isolation: process -> none");
+  expect_restart(edited("isolation: process", "isolation: process, limits: { memory: 64MiB }"),
+                 "plugins.stock.limits.memory: 0 -> 67108864");
+  expect_restart(without, "plugins.stock: it leaves, and with it its process");
+}
+
+TEST_F(PlanTest, AProcessOfItsOwnDoesNotMoveToAnotherHost) {
+  runs(two_hosts);
+  const auto apart_on_b = edited("order: { hosts: [a]", "order: { isolation: process, hosts: [b]");
+  EXPECT_EQ(verdict_of(planned(apart_on_b)), verdict::refused);
+  now_ = edited("order: { hosts: [a]", "order: { isolation: process, hosts: [a]");
+  apart_.insert("order");
+  EXPECT_EQ(verdict_of(planned(two_hosts)), verdict::changes) << "it stays where it is";
+  EXPECT_EQ(verdict_of(planned(apart_on_b)), verdict::refused);
 }
 
 TEST_F(PlanTest, AHostThatMayStillRunWhatLeavesItHasToAnswer) {
@@ -425,16 +450,6 @@ TEST_F(PlanTest, AHostThatMayStillRunWhatLeavesItHasToAnswer) {
 TEST_F(PlanTest, AHostThatDoesNotAnswerMayStillRun) {
   const auto made = make_plan("shop", "text", {}, {"b"}, false);
   EXPECT_NE(to_text(made).find("it may still run the former topology"), std::string::npos) << to_text(made);
-}
-
-TEST_F(PlanTest, ProcessesAreMadeByWhoRunsTheHost) {
-  runs(one_host);
-  expect("isolation", planned(edited("stock: { batch", "stock: { isolation: process, batch")), verdict::refused);
-}
-
-TEST_F(PlanTest, AnErrorHasItsLineAndColumn) {
-  runs(one_host);
-  expect("error", planned(edited("partitions: 2", "partitions: many")), verdict::refused);
 }
 
 TEST_F(PlanTest, TheHashIsOfAllThatWasSaid) {

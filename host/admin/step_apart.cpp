@@ -1,0 +1,88 @@
+// Steps of a change that concern the processes of plugins that run apart: this process asks, and waits for them.
+#include <chrono>
+#include <thread>
+
+#include "admin/changes.hpp"
+#include "base/uri.hpp"
+#include "observability/log.hpp"
+#include "plan/process_answers.hpp"
+
+namespace gantry::admin {
+namespace {
+
+constexpr std::chrono::milliseconds look_every{20};
+
+}  // namespace
+
+// With a step for a plugin that its own process does. Until it takes it, while that one starts or is busy.
+result<std::string> changes::begin_apart(const task& what) const {
+  auto target = "/admin/step/" + std::string(plan::name_of(what.kind)) + "/" + percent_encode(what.subject) +
+                "?file=" + percent_encode(what.file) + "&run=" + percent_encode(what.run);
+  if (!what.digest.empty()) target += "&digest=" + percent_encode(what.digest);
+  if (what.force) target += "&force=1";
+  if (what.back) target += "&back=1";
+  if (what.probation.count() >= 0) target += "&probation_ms=" + std::to_string(what.probation.count() / 1000);
+  const auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
+  for (;; std::this_thread::sleep_for(look_every)) {
+    const auto reply = parts_.ask_apart(what.subject, "POST", target, what.text);
+    if (reply && reply->status == 200) {
+      auto begun = plan::read_progress(reply->body);
+      if (!begun) return begun.failure();
+      return std::move(begun->id);
+    }
+    if (reply && reply->status != 503 && reply->status != 409) return error{errc::invalid, reply->body};
+    if (given_up_) return error{errc::unavailable, "the host is stopping"};
+    if (std::chrono::steady_clock::now() >= until)
+      return error{errc::unavailable, reply ? "it answers " + std::to_string(reply->status) : reply.failure().text};
+  }
+}
+
+changes::outcome changes::do_step_apart(const task& what) const {
+  const auto of_process = "the process of " + what.subject + ": ";
+  const auto begun = begin_apart(what);
+  if (!begun) return {of_process + begun.failure().text};
+  const auto target = "/admin/step?id=" + percent_encode(*begun);
+  auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
+  for (;; std::this_thread::sleep_for(look_every)) {
+    const auto reply = parts_.ask_apart(what.subject, "GET", target, {});
+    if (reply && reply->status == 200) {
+      auto now = plan::read_progress(reply->body);
+      if (!now) return {of_process + now.failure().text};
+      if (!now->running) return {std::move(now->error), std::move(now->receipt), now->stuck};
+      until = std::chrono::steady_clock::now() + parts_.apart_at_most;
+    }
+    // Another life of it knows nothing of the step.
+    if (reply && reply->status == 404) return {of_process + "it has started anew meanwhile"};
+    // What takes a step back ends whole, also while the host stops.
+    if (given_up_ && !what.back) return {of_process + "the host is stopping"};
+    if (std::chrono::steady_clock::now() >= until)
+      return {of_process + "whether it was done is not known: " +
+              (reply ? "it answers " + std::to_string(reply->status) : reply.failure().text)};
+  }
+}
+
+// Those that run apart are told by this process alone. One that does not answer reads the note when it starts.
+result<void> changes::tell_apart(const task& what) const {
+  auto target = "/admin/step/adopt/-?file=" + percent_encode(what.file);
+  if (what.back) target += "&back=1&run=" + percent_encode(what.run);
+  for (const auto& plugin : parts_.apart) {
+    const auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
+    for (;;) {
+      const auto reply = parts_.ask_apart(plugin, "POST", target, what.text);
+      if (reply && reply->status == 200) break;
+      if (reply && reply->status != 503 && reply->status != 409)
+        return error{errc::internal, "the process of " + plugin + " does not take it: " + reply->body};
+      if (given_up_ || std::chrono::steady_clock::now() >= until) {
+        observability::log_warn(
+            "The process of a plugin does not answer; it takes the topology when it starts.",
+            {{"plugin", plugin},
+             {"reason", reply ? "it answers " + std::to_string(reply->status) : reply.failure().text}});
+        break;
+      }
+      std::this_thread::sleep_for(look_every);
+    }
+  }
+  return {};
+}
+
+}  // namespace gantry::admin
