@@ -25,6 +25,8 @@ class restart_policy {
   // The process died at `now_us`. The pause until the next start, between half and the whole of what the count asks
   // for; nothing: it died too often.
   std::optional<std::int64_t> died(std::int64_t now_us, double chance);
+  // As if it had never died.
+  void forget() noexcept { restarts_.clear(); }
 
  private:
   const restart_limits limits_;

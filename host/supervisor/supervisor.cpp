@@ -167,9 +167,20 @@ class charge {
     kill_at(kill_at_us);
   }
 
+  // If it was given up, it is started again, and may die as often as at first.
+  void try_again(std::int64_t now_us) {
+    if (!std::exchange(given_up_, false) || asked_) return;
+    bad_ = false;
+    code_ = 0;
+    policy_.forget();
+    due_us_ = now_us;
+    log_info("A host that was given up is started again.", {{"host", what_.name}});
+  }
+
   // Another life, at once, or when this one has ended.
   void renew(std::int64_t now_us, std::int64_t kill_at_us) {
     if (asked_) return;
+    try_again(now_us);
     if (life_) {
       renewed_ = true;
       signal(SIGTERM);
@@ -213,6 +224,7 @@ class charge {
     died_ = true;
     const auto pause = policy_.died(now_us, chance);
     if (!pause) {
+      given_up_ = true;
       bad_ = true;
       code_ = 1;
       log_error("A host died too often and is not started again; the others go on.",
@@ -241,6 +253,7 @@ class charge {
   bool begins_anew_ = false;
   bool asked_ = false;    // to end
   bool renewed_ = false;  // asked to end so that it can begin anew
+  bool given_up_ = false;
   bool bad_ = false;
   int code_ = 0;
 };
@@ -340,8 +353,10 @@ class watch_over {
     const auto number = static_cast<int>(what.ssi_signo);
     if (number == SIGHUP) {
       // What a terminal says, it says to the principal too.
-      for (const auto& one : all_)
+      for (const auto& one : all_) {
         if (!one->principal() || what.ssi_code != SI_KERNEL) one->signal(SIGHUP);
+        if (!stopping()) one->try_again(system_clock().steady_us());
+      }
     }
     if (number == SIGTERM || number == SIGINT) end_all();
   }

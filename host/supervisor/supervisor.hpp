@@ -70,7 +70,7 @@ void block_signals();
 
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD, and returns when all members have ended. SIGTERM and SIGINT ask them to
 // end (both as SIGTERM), SIGHUP is passed on. A member that ends with code 0 by itself is not started again; one that
-// dies is, by its limits; beyond them it is reported, and the others go on. Who is asked to end, for whatever reason,
+// dies is, by its limits; beyond them it is reported and given up until the next SIGHUP, and the others go on. Who is asked to end, for whatever reason,
 // and has not done so after `patience` is killed.
 family_end run(const family& what);
 
