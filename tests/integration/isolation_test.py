@@ -321,6 +321,10 @@ def given_up():
         code, out, errors = shop.cli("dlq", "list")
         report.check("given up: dlq list names who is missing", code == 1 and "deadly is missing: " in errors, (code, out, errors))
         shop.confirmed("given up", "after-all")
+        shop.process.send_signal(signal.SIGHUP)
+        report.check("given up: SIGHUP tries it again", eventually(lambda: shop.get("/broken/deadly").status == 200),
+                     shop.log[-2500:])
+        report.check("given up: then the host is ready", eventually(lambda: shop.get("/health/ready").status == 200))
 
 
 def processes_killed():
