@@ -4,83 +4,35 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <charconv>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <thread>
 
-#include "admin/access.hpp"
 #include "admin/operations.hpp"
 #include "app/buses.hpp"
 #include "app/callers.hpp"
 #include "app/elsewhere.hpp"
+#include "app/endpoints.hpp"
+#include "app/former_life.hpp"
 #include "app/isolated_plugin.hpp"
 #include "app/process_metrics.hpp"
-#include "app/process_state.hpp"
 #include "app/stores.hpp"
-#include "http/endpoint.hpp"
-#include "http/problem.hpp"
 #include "lifecycle/loading.hpp"
 #include "observability/health.hpp"
 #include "observability/log.hpp"
 #include "observability/metrics.hpp"
 #include "supervisor/quarantine.hpp"
-#include "topology/address.hpp"
 
 namespace gantry::app {
 namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(20);
 constexpr int ticks_a_second = 50;
-constexpr auto last_moments = std::chrono::seconds(2);
-constexpr auto between_attempts = std::chrono::milliseconds(5);
 constexpr auto least_for_isolated = std::chrono::seconds(1);
 constexpr auto patience_with_processes = std::chrono::seconds(5);
 constexpr std::size_t job_threads = 4;
 constexpr std::size_t callback_threads = 2;
-
-// Splits "host:port"; the host may be in brackets.
-result<std::pair<std::string, std::uint16_t>> split_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return error{errc::invalid, "address " + text + ": expected host:port"};
-  auto host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  unsigned long port = 0;
-  try {
-    port = std::stoul(text.substr(colon + 1));
-  } catch (const std::exception&) {
-    port = 65'536;
-  }
-  if (port > 65'535) return error{errc::invalid, "address " + text + ": expected a port from 0 to 65535"};
-  return std::pair{host, static_cast<std::uint16_t>(port)};
-}
-
-// Of "within_ms=1500"; without it there is no bound.
-std::chrono::milliseconds within_of(std::string_view query) {
-  constexpr std::string_view name = "within_ms=";
-  std::int64_t out = std::chrono::milliseconds::max().count();
-  if (query.starts_with(name)) std::from_chars(query.data() + name.size(), query.data() + query.size(), out);
-  return std::chrono::milliseconds(out);
-}
-
-class http_sink final : public runtime::reply_sink {
- public:
-  explicit http_sink(http::responder&& to) : to_(std::move(to)) {}
-  void send(runtime::reply&& r) override {
-    http::reply out;
-    out.status = r.status;
-    out.body = std::move(r.body);
-    out.headers.reserve(r.headers.size());
-    for (auto& [name, text] : r.headers) out.headers.push_back({std::move(name), std::move(text)});
-    to_.send(std::move(out));
-  }
-
- private:
-  http::responder to_;
-};
 
 class local_host final : public host_process {
  public:
@@ -107,8 +59,8 @@ class local_host final : public host_process {
     checks_.add(observability::health_kind::live, "process", [] { return result<void>(); });
     checks_.add(observability::health_kind::ready, "start", [this] { return start_health(); });
     if (options_.serve_http)
-      if (auto done = open_endpoints(); !done) return done;
-    auto opened = once_free([this] {
+      if (auto done = endpoints_.open(known_callers(model_, options_.host)); !done) return done;
+    auto opened = former_.once_free([this] {
       return app::open_bus(model_, options_.host, metrics_,
                            [this](std::string_view reason) { return goes_on(reason); });
     });
@@ -133,7 +85,7 @@ class local_host final : public host_process {
     parts.checks = &checks_;
     parts.time = &system_clock();
     parts.open_store = [this](const topology::topology& model, const std::string& plugin) {
-      return once_free([&] { return open_store(model, plugin); });
+      return former_.once_free([&] { return open_store(model, plugin); });
     };
     if (!isolated_.empty()) parts.add_apart = [this](runtime::route_table& table) { add_isolated(table); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
@@ -146,13 +98,13 @@ class local_host final : public host_process {
     ticker_ = std::thread([this] { tick(); });
     checks_.remove(observability::health_kind::ready, "start");
     // Only now: who asks before would see half a host.
-    open_.store(true, std::memory_order_release);
+    endpoints_.serve(*admin_, *plugins_, *bus_);
     // Loading leaves large free blocks behind that the host will not need again.
     malloc_trim(0);
     return {};
   }
 
-  std::string address() const override { return address_; }
+  std::string address() const override { return endpoints_.address(); }
   lifecycle::plugin_set& plugins() override { return *plugins_; }
   runtime::dispatcher& router() override { return router_; }
   bus::bus& events() override { return *bus_; }
@@ -163,16 +115,16 @@ class local_host final : public host_process {
     stopped_ = true;
     bool all = true;  // that plugins had to do has ended
     const auto until = std::chrono::steady_clock::now() + at_most;
-    if (endpoint_) endpoint_->stop_accepting();
+    endpoints_.stop_accepting();
     if (admin_) admin_->end_swaps();
-    end_exchanges(until);
+    endpoints_.end_exchanges(until);
     if (plugins_) {
       const auto left = std::max(std::chrono::steady_clock::duration::zero(), until - std::chrono::steady_clock::now());
       all = plugins_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left));
     }
-    if (all) end_exchanges(until);  // whose answers came meanwhile
+    if (all) endpoints_.end_exchanges(until);  // whose answers came meanwhile
     // A start that has failed is tried again: who waits for this process goes on with the next one.
-    if (all && (open_ || is_asked_to_end())) end_isolated(until);
+    if (all && (endpoints_.serving() || is_asked_to_end())) end_isolated(until);
     for (auto& one : isolated_) one->stop();
     if (!all) {
       stuck_ = true;
@@ -184,9 +136,7 @@ class local_host final : public host_process {
     }
     tick_wake_.notify_all();
     if (ticker_.joinable()) ticker_.join();
-    if (endpoint_) endpoint_->stop();
-    if (admin_endpoint_) admin_endpoint_->stop();
-    if (inner_endpoint_) inner_endpoint_->stop();
+    endpoints_.stop();
     // The operations and the endpoints' series look at them.
     metrics_.remove_owner(own_series_);
     admin_.reset();
@@ -205,20 +155,6 @@ class local_host final : public host_process {
   }
 
  private:
-  // Exchanges get half of the time that is left: what is cut off then waits for its client, who must not decide how the
-  // host ends. Those that wait for a plugin go on; they are its work.
-  void end_exchanges(std::chrono::steady_clock::time_point until) {
-    if (!endpoint_) return;
-    const auto now = std::chrono::steady_clock::now();
-    const auto half = now + (until - now) / 2;
-    while (!endpoint_->in_progress().none() && std::chrono::steady_clock::now() < half)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (const auto left = endpoint_->in_progress(); left.with_client != 0)
-      observability::log_warn("Clients that did not finish their request, or did not read the reply, are cut off.",
-                              {{"connections", std::to_string(left.with_client)}});
-    endpoint_->hang_up();
-  }
-
   // Last of what works here, for requests of this process may have called them, and before the bus goes, which they
   // still write to. They get what is left of the time, and a moment when nothing is. What overruns is the supervisor's
   // to end.
@@ -248,10 +184,7 @@ class local_host final : public host_process {
       options_.host = model_.hosts.begin()->first;
       process_.host = options_.host;
     }
-    if (model_.hosts.contains(options_.host)) {
-      callers_.emplace(model_, options_.host);
-      return {};
-    }
+    if (model_.hosts.contains(options_.host)) return {};
     std::string known;
     for (const auto& [name, settings] : model_.hosts) known += (known.empty() ? "" : ", ") + name;
     return error{errc::not_found, "host " + options_.host + " is not in the topology; it has " + known};
@@ -331,19 +264,6 @@ class local_host final : public host_process {
     return !is_asked_to_end();
   }
 
-  // What a process that has just been killed had open is free a moment later: until this one has been there for as long
-  // as that may take, it is asked for again.
-  template <typename Open>
-  auto once_free(const Open& open) const -> decltype(open()) {
-    for (;;) {
-      auto out = open();
-      if (out || out.failure().code != errc::conflict || std::chrono::steady_clock::now() >= free_by_ ||
-          is_asked_to_end())
-        return out;
-      std::this_thread::sleep_for(between_attempts);
-    }
-  }
-
   bool is_asked_to_end() const { return options_.asked_to_end && options_.asked_to_end(); }
 
   result<void> start_health() {
@@ -415,176 +335,6 @@ class local_host final : public host_process {
           [](const call::remote_figures& f) { return static_cast<double>(f.open); });
   }
 
-  result<void> open_endpoints() {
-    if (auto done = open_inner(); !done || is_isolated()) return done;
-    const auto& settings = model_.hosts.at(options_.host);
-    const bool apart = settings.admin.address.given;
-    auto at = split_address(*settings.http);
-    if (!at) return at.failure();
-    if (apart) {
-      auto opened = open_endpoint(*settings.admin.address, is_loopback_address(*settings.admin.address),
-                                  [this](http::request&& in, http::responder&& out) {
-                                    if (is_early(in, out)) return;
-                                    if (admin_->serves(in.target)) {
-                                      admin_->answer(std::move(in), std::move(out));
-                                    } else {
-                                      out.send(http::problem(404, "operations alone are answered at this address"));
-                                    }
-                                  });
-      if (!opened) return opened.failure();
-      admin_endpoint_ = std::move(*opened);
-    }
-    const auto address =
-        options_.override_port ? at->first + ":" + std::to_string(options_.port_override) : *settings.http;
-    auto opened = open_endpoint(address, false, [this, apart](http::request&& in, http::responder&& out) {
-      if (is_early(in, out)) return;
-      // With an address of their own, only health is answered here as well: that is what balancers ask.
-      if (admin_->serves(in.target) && (!apart || in.target.starts_with("/health/"))) {
-        admin_->answer(std::move(in), std::move(out));
-      } else {
-        pass_on(std::move(in), std::move(out));
-      }
-    });
-    if (!opened) return opened.failure();
-    endpoint_ = std::move(*opened);
-    address_ = at->first + ":" + std::to_string(endpoint_->port());
-    if (settings.tls.given) watch_certificate();
-    return {};
-  }
-
-  // Where the processes of this host reach each other. That of an isolated plugin has no other endpoint.
-  result<void> open_inner() {
-    const auto at = options_.family.inner.find(options_.host);
-    if (at == options_.family.inner.end()) return {};
-    auto opened = open_endpoint(
-        at->second, true,
-        [this](http::request&& in, http::responder&& out) { serve_inner(std::move(in), std::move(out)); }, true);
-    if (!opened) return opened.failure();
-    if (!is_isolated()) {
-      inner_endpoint_ = std::move(*opened);
-      return {};
-    }
-    endpoint_ = std::move(*opened);
-    address_ = at->second;
-    return {};
-  }
-
-  // What other processes of this host ask. Nobody else knows the key.
-  void serve_inner(http::request&& in, http::responder&& out) {
-    if (!admin::same_text(http::find_header(in.headers, "gantry-inner-key"), options_.family.key)) {
-      out.send(http::problem(403, "this address is for the processes of host " + process_.host + " alone"));
-    } else if (in.target == "/inner/end") {
-      out.send({200, {{"content-type", "text/plain"}}, std::to_string(getpid())});
-      if (options_.end) options_.end(within_of(in.query));
-    } else if (is_early(in, out)) {
-      return;
-    } else if (in.target == "/inner/state") {
-      out.send({200, {{"content-type", "text/plain"}}, to_text(state_of_process(*plugins_, *bus_))});
-    } else if (is_isolated() && admin_->serves(in.target)) {
-      admin_->answer(std::move(in), std::move(out));
-    } else {
-      const std::string caller(http::find_header(in.headers, "gantry-caller"));
-      const bool is_call = !caller.empty() || !http::find_header(in.headers, "gantry-call").empty();
-      submit(std::move(in), std::move(out), is_call, caller);
-    }
-  }
-
-  // `plain`: without TLS in any case. Operations at an address of this machine alone need no certificate.
-  result<std::unique_ptr<http::endpoint>> open_endpoint(const std::string& address, bool plain, http::handler serve,
-                                                        bool inner = false) const {
-    auto at = split_address(address);
-    if (!at) return at.failure();
-    http::endpoint_options o;
-    o.address = at->first;
-    o.port = at->second;
-    o.max_body = *model_.limits.body;
-    o.max_headers = *model_.limits.headers;
-    o.reserved = inner;
-    // What the host's own process adds.
-    if (inner) o.max_headers += 4 * 1024;
-    const auto& settings = model_.hosts.at(options_.host);
-    if (settings.tls.given && !plain) o.tls = tls_of(settings.tls);
-    return once_free([&] { return http::open_endpoint(o, serve); });
-  }
-
-  static bool is_loopback_address(const std::string& address) {
-    const auto at = topology::parse_address(address);
-    return at && topology::is_loopback(*at);
-  }
-
-  static http::endpoint_tls tls_of(const topology::tls_settings& settings) {
-    http::endpoint_tls out;
-    out.cert = *settings.cert;
-    out.key = *settings.key;
-    out.ca = *settings.ca;
-    out.warn = [](std::string_view text) {
-      observability::log_warn("The endpoint's certificate needs care.", {{"text", text}});
-    };
-    out.refused = [](std::string_view remote, std::string_view reason) {
-      observability::log_info("A client did not get through its TLS handshake.",
-                              {{"client", remote}, {"reason", reason}});
-    };
-    return out;
-  }
-
-  void watch_certificate() {
-    using observability::metric_type;
-    const auto series = [this](metric_type type, const char* name, const char* help, auto read) {
-      const auto done = metrics_.watch(
-          type, name, help, {}, [this, read] { return static_cast<double>(read(endpoint_->tls())); }, own_series_);
-      if (!done)
-        observability::log_warn("A metric could not be added.", {{"metric", name}, {"error", done.failure().text}});
-    };
-    series(metric_type::counter, "gantry_tls_handshakes_total", "TLS handshakes with clients.",
-           [](const http::tls_figures& f) { return f.accepted; });
-    series(metric_type::counter, "gantry_tls_refusals_total", "TLS handshakes that failed.",
-           [](const http::tls_figures& f) { return f.refused; });
-    series(metric_type::gauge, "gantry_tls_certificate_until_seconds",
-           "When the certificate expires, in seconds since 1970.",
-           [](const http::tls_figures& f) { return f.certificate_until; });
-  }
-
-  // While the host starts, only its health and metrics are answered.
-  bool is_early(const http::request& in, http::responder& out) {
-    if (open_.load(std::memory_order_acquire)) return false;
-    using observability::health_kind;
-    if (in.target == "/health/live" || in.target == "/health/ready") {
-      auto report = checks_.report(in.target == "/health/live" ? health_kind::live : health_kind::ready);
-      out.send({report.ok ? 200 : 503, {{"content-type", "application/json"}}, std::move(report.body)});
-    } else if (in.target == "/metrics") {
-      out.send({200, {{"content-type", std::string(observability::exposition_type)}}, metrics_.exposition()});
-    } else {
-      auto answer = http::problem(503, "the host is starting");
-      answer.headers.push_back({"retry-after", "1"});
-      answer.headers.push_back({"gantry-starting", "1"});
-      out.send(std::move(answer));
-    }
-    return true;
-  }
-
-  // To the plugin that has the route.
-  void pass_on(http::request&& in, http::responder&& out) {
-    const auto from = callers_->of(http::find_header(in.headers, "gantry-caller"), in.peer);
-    submit(std::move(in), std::move(out), from.is_call, std::string(from.caller));
-  }
-
-  void submit(http::request&& in, http::responder&& out, bool is_call, std::string caller) {
-    runtime::inbound request;
-    request.is_call = is_call;
-    request.caller = std::move(caller);
-    request.method = std::move(in.method);
-    request.path = std::move(in.target);
-    request.query = std::move(in.query);
-    request.body = std::move(in.body);
-    request.headers.reserve(in.headers.size());
-    for (auto& h : in.headers) {
-      // Who calls is said by gantry_request's caller, where it is proven: what anybody can write is not handed on.
-      if (h.name != "gantry-caller" && h.name != "gantry-call" && h.name != "gantry-inner-key")
-        request.headers.emplace_back(std::move(h.name), std::move(h.value));
-    }
-    router_.submit(std::move(request), std::make_unique<http_sink>(std::move(out)));
-  }
-
   // One worker is stuck in plugin code: another one takes its place.
   void replace_worker(runtime::work_kind kind) {
     switch (kind) {
@@ -620,7 +370,7 @@ class local_host final : public host_process {
   }
 
   host_options options_;
-  const std::chrono::steady_clock::time_point free_by_ = std::chrono::steady_clock::now() + last_moments;
+  const former_life former_{options_.asked_to_end};
   topology::process_name process_;
   const std::shared_ptr<const topology::topology> whole_;  // as the file has it; null: nothing can be changed
   const topology::topology model_;
@@ -635,7 +385,6 @@ class local_host final : public host_process {
   std::unique_ptr<bus::bus_server> shared_bus_;  // null: no other host uses our journal
   std::unique_ptr<call::remote_calls> elsewhere_;
   std::set<std::pair<std::string, std::string>> watched_hosts_;  // of plugins elsewhere; by whoever changes the host
-  std::optional<known_callers> callers_;
   runtime::worker_pool lanes_;
   runtime::request_pool requests_;
   runtime::request_pool jobs_;
@@ -646,11 +395,7 @@ class local_host final : public host_process {
   isolated_operations others_{isolated_};
   std::unique_ptr<lifecycle::plugin_set> plugins_;
   std::unique_ptr<admin::operations> admin_;
-  std::unique_ptr<http::endpoint> endpoint_;
-  std::unique_ptr<http::endpoint> inner_endpoint_;  // null: this host is one process, or endpoint_ is the inner one
-  std::unique_ptr<http::endpoint> admin_endpoint_;  // null: endpoint_ answers operations
-  std::string address_;
-  std::atomic<bool> open_{false};  // everything is in place
+  endpoints endpoints_{{model_, options_, process_, former_, router_, metrics_, own_series_, checks_}};
   std::mutex start_mutex_;
   std::string starting_ = "its bus is opened";  // why it is not ready yet; guarded by start_mutex_
   std::thread ticker_;
