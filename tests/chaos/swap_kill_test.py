@@ -10,12 +10,12 @@ import time
 
 import trial
 from shop_host import PATIENCE
-from swap_test import NUMBERS, TURN, Swaps
+from swap_test import NUMBERS, TURN, Swaps, add_arguments
 
 
 def main():
     p = trial.parser(__doc__)
-    p.add_argument("--versions", required=True, help="the folder with next/ and other/")
+    add_arguments(p)
     args = p.parse_args()
     count = args.rounds or (300 if trial.is_long() else 15)
     rng = random.Random(args.seed)

@@ -117,10 +117,15 @@ def mapped(pid, generations):
         return {line.split(maxsplit=5)[5].strip().removesuffix(" (deleted)") for line in file if generations in line}
 
 
-def main():
-    p = trial.parser(__doc__)
+def add_arguments(p):
+    """Those of every test with swaps."""
     p.add_argument("--versions", required=True, help="the folder with next/ and other/")
     p.add_argument("--resident", action="store_true", help="old generations may stay: a sanitizer build never unloads")
+
+
+def main():
+    p = trial.parser(__doc__)
+    add_arguments(p)
     p.add_argument("--hosts", type=int, help="on Kafka and PostgreSQL, in so many hosts")
     p.add_argument("--gun", help="the program that places orders at a steady rate")
     p.add_argument("--rate", type=float, help="its orders per second")
