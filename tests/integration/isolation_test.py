@@ -244,11 +244,11 @@ class Customers:
         return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else 0.0
 
 
-# A sanitizer takes as much for itself.
-MEMORY_MB = 2048 if os.environ.get("GANTRY_SANITIZED") else 192
+# A sanitizer takes as much for itself, and to fill memory takes it longer.
+MEMORY_MB, KILL_AFTER = (1024, "20s") if os.environ.get("GANTRY_SANITIZED") else (192, "5s")
 # A plugin that does nothing wrong must not be taken for one that hangs, also on a machine that has much to do.
-DEADLY = ("deadly: {{ hosts: [main], group: broken-deadly, isolation: process, stall_after: 300ms, stall_kill_after: 5s, "
-          "limits: {{ memory: {memory}MiB }}, {often} }}").format(often=OFTEN, memory=MEMORY_MB)
+DEADLY = ("deadly: {{ hosts: [main], group: broken-deadly, isolation: process, stall_after: 300ms, stall_kill_after: {kill_after}, "
+          "limits: {{ memory: {memory}MiB }}, {often} }}").format(often=OFTEN, memory=MEMORY_MB, kill_after=KILL_AFTER)
 WAYS = ["segfault", "exit", "memory", "loop", "closes", "deadlock", "abort"]
 
 
