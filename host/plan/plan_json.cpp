@@ -1,5 +1,5 @@
 // Plans and hosts' answers as JSON, and back.
-#include "plan/json_members.hpp"
+#include "plan/json_reading.hpp"
 #include "plan/plan.hpp"
 
 namespace gantry::plan {

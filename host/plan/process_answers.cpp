@@ -1,7 +1,7 @@
 #include "plan/process_answers.hpp"
 
 #include "loader/manifest.hpp"
-#include "plan/json_members.hpp"
+#include "plan/json_reading.hpp"
 
 namespace gantry::plan {
 namespace {

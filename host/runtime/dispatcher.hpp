@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/shared_cell.hpp"
 #include "call/breaker.hpp"
 #include "gantry/abi/call.h"
 #include "observability/metrics.hpp"
@@ -112,7 +113,7 @@ class dispatcher {
   const clock& clock_;
   const std::int64_t default_timeout_us_;
   std::mutex publishing_;  // whoever changes table_
-  std::atomic<std::shared_ptr<const route_table>> table_;
+  shared_cell<const route_table> table_;
   struct held_request {
     std::unique_ptr<inbound> in;
     std::unique_ptr<reply_sink> sink;
