@@ -10,8 +10,8 @@
 // bare clients reach on the same servers is measured first, and the CPU of both stands beside ours.
 //
 // Without --rate it keeps N orders between POST and Confirmed (closed loop) and reports the rate that this sustains;
-// with it, it sends at that rate and reports latency. Prints one JSON object; the machine's own fsync time stands
-// beside the figures.
+// with it, it sends at that rate and reports latency. Prints one JSON object; the machine's own fsync time, and
+// what plain SQLite does on it just after, stand beside the figures.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "app/host_process.hpp"
+#include "machine_speed.hpp"
 #include "observability/log.hpp"
 #include "order_flow_arguments.hpp"
 #include "order_flow_figures.hpp"
@@ -143,7 +144,8 @@ int run(const arguments& a) {
   const auto ended = look(a, **host, orders);
   auto latencies = orders.take_latencies();
   for (int i = 0; i < 2000 && orders.open() != 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  machine += member("rss_mb", bench::rss_mb(), 0) + member("machine_fdatasync_us", sync_us, 0);
+  machine += member("rss_mb", bench::rss_mb(), 0) + member("machine_fdatasync_us", sync_us, 0) +
+             member("machine_sqlite_per_s", bench::sqlite_statements_per_s(1), 0);
   bench::report(a, begun, ended, orders, latencies, machine);
   http.reset();
   watch.reset();  // its consumer must be gone before the bus is
