@@ -64,7 +64,7 @@ std::vector<apart_answer> ask_all(apart& all, std::string_view target, std::chro
   for (auto& plugin : all.plugins()) out.push_back({std::move(plugin), error{errc::unavailable, "it was not asked"}});
   std::vector<std::thread> asking;
   for (auto& one : out) {
-    const auto ask = [&all, &one, target, at_most] { one.reply = all.ask(one.plugin, "GET", target, at_most); };
+    const auto ask = [&all, &one, target, at_most] { one.reply = all.ask(one.plugin, "GET", target, at_most, {}); };
     try {
       asking.emplace_back(ask);
     } catch (const std::system_error&) {

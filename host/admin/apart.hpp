@@ -22,9 +22,10 @@ class apart {
   virtual ~apart() = default;
 
   virtual std::vector<std::string> plugins() const = 0;
-  // What the plugin's process answers to an operation. `target`: with its query. unavailable: nothing.
+  // What the plugin's process answers to an operation. `target`: with its query. unavailable: nothing. not_found: it
+  // has none.
   virtual result<http::reply> ask(std::string_view plugin, std::string_view method, std::string_view target,
-                                  std::chrono::milliseconds at_most) = 0;
+                                  std::chrono::milliseconds at_most, std::string_view body) = 0;
 };
 
 // What one of them answers.

@@ -57,7 +57,7 @@ changes::outcome changes::do_step(const task& what) {
     parts_.restart();
     return {};
   }
-  if (!what.adopt && parts_.apart.contains(what.subject) && what.kind != step_kind::open_topic)
+  if (!what.adopt && apart_.contains(what.subject) && what.kind != step_kind::open_topic)
     return do_step_apart(what);
   const auto proposed = propose(what);
   if (!proposed.whole) return {proposed.error};

@@ -22,7 +22,8 @@ namespace {
 
 using plan::step_kind;
 
-constexpr std::size_t remembered = 32;  // steps, for those who ask how they have ended
+constexpr std::chrono::milliseconds what_runs_at_most{3'000};  // for processes of plugins to say what runs in them
+constexpr std::size_t remembered = 32;                         // steps, for those who ask how they have ended
 
 std::optional<step_kind> kind_of(std::string_view name) {
   for (const auto kind : {step_kind::open_topic, step_kind::swap, step_kind::configure, step_kind::adjust,
@@ -43,7 +44,10 @@ bool concerns(const topology::problem& p, const topology::topology& model, const
 }  // namespace
 
 changes::changes(lifecycle::plugin_set& plugins, change_parts parts)
-    : plugins_(plugins), parts_(std::move(parts)), now_{parts_.text, parts_.model} {}
+    : plugins_(plugins), parts_(std::move(parts)), now_{parts_.text, parts_.model} {
+  if (parts_.others == nullptr) return;
+  for (auto& plugin : parts_.others->plugins()) apart_.insert(std::move(plugin));
+}
 
 void changes::end() {
   std::thread last;
@@ -76,10 +80,10 @@ void changes::release() {
 
 std::map<std::string, plan::running_plugin> changes::running() const {
   auto out = running_here();
-  for (const auto& plugin : parts_.apart) {
-    const auto reply = parts_.ask_apart(plugin, "GET", "/admin/running", {});
-    if (!reply || reply->status != 200) continue;
-    if (auto theirs = plan::read_running(reply->body)) out.merge(std::move(*theirs));
+  if (parts_.others == nullptr) return out;
+  for (const auto& one : ask_all(*parts_.others, "/admin/running", what_runs_at_most)) {
+    if (!one.good()) continue;
+    if (auto theirs = plan::read_running(one.reply->body)) out.merge(std::move(*theirs));
   }
   return out;
 }
@@ -125,7 +129,7 @@ plan::host_answer changes::answer(const std::string& text, const std::string& fi
   view.now = now.model.get();
   view.next = &next.model;
   view.running = running();
-  view.apart = parts_.apart;
+  view.apart = apart_;
   view.can_restart = static_cast<bool>(parts_.restart);
   for (auto& [id, promised] : found.manifests) {
     const auto library = lifecycle::library_of(next.model, id);

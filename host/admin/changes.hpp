@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "admin/apart.hpp"
 #include "admin/question.hpp"
 #include "http/endpoint.hpp"
 #include "lifecycle/plugin_set.hpp"
@@ -29,16 +30,12 @@ struct change_parts {
   std::string file;                                 // the topology file
   std::string text;                                 // what the host runs
   std::shared_ptr<const topology::topology> model;  // the text, as it was read when the host started
-  std::set<std::string> apart;                      // plugins that run in processes of their own
+  apart* others = nullptr;                          // plugins that run in processes of their own; null: none do
   bool keeps = true;  // what is adopted counts at the host's next start; else its own process sees to that
   std::function<topology::topology(const topology::topology&)> as_process;  // the topology as this process sees it
   std::function<result<void>(const topology::topology&)> place;             // calls go where this one says
-  // What the process of a plugin that runs apart answers. unavailable: nothing.
-  std::function<result<http::reply>(const std::string& plugin, const std::string& method, const std::string& target,
-                                    const std::string& body)>
-      ask_apart;
   std::function<void()> restart;  // drains, ends, and is started again by whoever watches; empty: nobody would
-  std::chrono::milliseconds apart_at_most{10'000};  // for such a process to answer
+  std::chrono::milliseconds apart_at_most{10'000};  // for such a process to take and to tell how a step goes
 };
 
 class changes {
@@ -145,8 +142,12 @@ class changes {
   plan::carried_out bring_to(const std::string& text, const std::string& file,
                              const std::function<void(const std::string&)>& tell);
 
+  result<http::reply> ask_apart(const std::string& plugin, std::string_view method, const std::string& target,
+                                std::string_view body) const;
+
   lifecycle::plugin_set& plugins_;
   const change_parts parts_;
+  std::set<std::string> apart_;  // those of parts_.others
   std::atomic<bool> given_up_{false};
   mutable std::mutex mutex_;
   std::condition_variable idle_;

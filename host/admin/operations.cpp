@@ -188,7 +188,7 @@ class operations::service {
     const auto target = in.query.empty() ? in.target : in.target + "?" + in.query;
     if (apart_workers_.at(plugin)->submit([this, plugin, method = in.method, target, asked] {
           if (!asked->out.wanted()) return;
-          auto reply = others_->ask(plugin, method, target, apart_at_most);
+          auto reply = others_->ask(plugin, method, target, apart_at_most, {});
           asked->out.send(reply ? std::move(*reply) : http::problem(503, plugin + ": " + reply.failure().text));
         }))
       return;

@@ -11,8 +11,14 @@ namespace gantry::admin {
 namespace {
 
 constexpr std::chrono::milliseconds look_every{20};
+constexpr std::chrono::milliseconds one_answer{5'000};
 
 }  // namespace
+
+result<http::reply> changes::ask_apart(const std::string& plugin, std::string_view method, const std::string& target,
+                                       std::string_view body) const {
+  return parts_.others->ask(plugin, method, target, one_answer, body);
+}
 
 // With a step for a plugin that its own process does. Until it takes it, while that one starts or is busy.
 result<std::string> changes::begin_apart(const task& what) const {
@@ -24,7 +30,7 @@ result<std::string> changes::begin_apart(const task& what) const {
   if (what.probation.count() >= 0) target += "&probation_ms=" + std::to_string(what.probation.count() / 1000);
   const auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
   for (;; std::this_thread::sleep_for(look_every)) {
-    const auto reply = parts_.ask_apart(what.subject, "POST", target, what.text);
+    const auto reply = ask_apart(what.subject, "POST", target, what.text);
     if (reply && reply->status == 200) {
       auto begun = plan::read_progress(reply->body);
       if (!begun) return begun.failure();
@@ -44,7 +50,7 @@ changes::outcome changes::do_step_apart(const task& what) const {
   const auto target = "/admin/step?id=" + percent_encode(*begun);
   auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
   for (;; std::this_thread::sleep_for(look_every)) {
-    const auto reply = parts_.ask_apart(what.subject, "GET", target, {});
+    const auto reply = ask_apart(what.subject, "GET", target, {});
     if (reply && reply->status == 200) {
       auto now = plan::read_progress(reply->body);
       if (!now) return {of_process + now.failure().text};
@@ -65,10 +71,10 @@ changes::outcome changes::do_step_apart(const task& what) const {
 result<void> changes::tell_apart(const task& what) const {
   auto target = "/admin/step/adopt/-?file=" + percent_encode(what.file);
   if (what.back) target += "&back=1&run=" + percent_encode(what.run);
-  for (const auto& plugin : parts_.apart) {
+  for (const auto& plugin : apart_) {
     const auto until = std::chrono::steady_clock::now() + parts_.apart_at_most;
     for (;;) {
-      const auto reply = parts_.ask_apart(plugin, "POST", target, what.text);
+      const auto reply = ask_apart(plugin, "POST", target, what.text);
       if (reply && reply->status == 200) break;
       if (reply && reply->status != 503 && reply->status != 409)
         return error{errc::internal, "the process of " + plugin + " does not take it: " + reply->body};

@@ -30,7 +30,6 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(20);
 constexpr int ticks_a_second = 50;
 constexpr auto least_for_isolated = std::chrono::seconds(1);
-constexpr auto patience_with_processes = std::chrono::seconds(5);
 constexpr std::size_t job_threads = 4;
 constexpr std::size_t callback_threads = 2;
 
@@ -299,13 +298,7 @@ class local_host final : public host_process {
     out.text = options_.topology_text;
     out.model = whole_;
     out.keeps = !is_isolated();
-    for (const auto& one : isolated_) out.apart.insert(one->id());
-    out.ask_apart = [this](const std::string& plugin, const std::string& method, const std::string& target,
-                           const std::string& body) -> result<http::reply> {
-      for (const auto& one : isolated_)
-        if (one->id() == plugin) return one->ask(method, target, patience_with_processes, body);
-      return error{errc::not_found, "plugin " + plugin + " has no process of its own here"};
-    };
+    out.others = isolated_.empty() ? nullptr : &others_;
     out.as_process = [this](const topology::topology& model) {
       return topology::expand_isolation(model, process_.host, options_.family.inner);
     };

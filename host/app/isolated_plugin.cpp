@@ -328,9 +328,9 @@ std::vector<std::string> isolated_operations::plugins() const {
 }
 
 result<http::reply> isolated_operations::ask(std::string_view plugin, std::string_view method, std::string_view target,
-                                             std::chrono::milliseconds at_most) {
+                                             std::chrono::milliseconds at_most, std::string_view body) {
   for (const auto& one : all_)
-    if (one->id() == plugin) return one->ask(method, target, at_most);
+    if (one->id() == plugin) return one->ask(method, target, at_most, body);
   return error{errc::not_found, "plugin " + std::string(plugin) + " has no process of its own here"};
 }
 

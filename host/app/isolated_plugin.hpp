@@ -128,7 +128,7 @@ class isolated_operations final : public admin::apart {
 
   std::vector<std::string> plugins() const override;
   result<http::reply> ask(std::string_view plugin, std::string_view method, std::string_view target,
-                          std::chrono::milliseconds at_most) override;
+                          std::chrono::milliseconds at_most, std::string_view body) override;
 
  private:
   const std::vector<std::shared_ptr<isolated_plugin>>& all_;

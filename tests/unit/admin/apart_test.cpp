@@ -68,8 +68,8 @@ class told final : public apart {
     for (const auto& [plugin, reply] : replies) out.push_back(plugin);
     return out;
   }
-  result<http::reply> ask(std::string_view plugin, std::string_view, std::string_view,
-                          std::chrono::milliseconds) override {
+  result<http::reply> ask(std::string_view plugin, std::string_view, std::string_view, std::chrono::milliseconds,
+                          std::string_view) override {
     std::unique_lock lock(mutex_);
     asked_.emplace(plugin);
     asked_one_.notify_all();

@@ -22,6 +22,19 @@
 namespace gantry::admin {
 namespace {
 
+// payment, in a process of its own that answers as it is told to.
+class payment_apart final : public apart {
+ public:
+  std::vector<std::string> plugins() const override { return {"payment"}; }
+  result<http::reply> ask(std::string_view, std::string_view method, std::string_view target, std::chrono::milliseconds,
+                          std::string_view body) override {
+    return answers(std::string(method), std::string(target), std::string(body));
+  }
+
+  std::function<result<http::reply>(const std::string& method, const std::string& target, const std::string& body)>
+      answers;
+};
+
 class ChangesTest : public testing::Test {
  protected:
   ChangesTest() : folder_(std::filesystem::temp_directory_path() / ("gantry-changes-" + std::to_string(getpid()))) {
@@ -97,6 +110,7 @@ class ChangesTest : public testing::Test {
 
   const std::filesystem::path folder_;
   std::string now_;
+  payment_apart payment_;
   change_parts parts_;
   std::shared_future<void> placing_;  // waited for by an adoption
 
@@ -179,10 +193,10 @@ TEST_F(ChangesTest, NobodyToStartItAgainMakesARestartImpossible) {
 
 TEST_F(ChangesTest, ProcessesOfPluginsHearOfAnAdoptionAndOfItsEnd) {
   std::vector<std::string> told;
-  parts_.apart = {"payment"};
-  parts_.ask_apart = [&](const std::string& plugin, const std::string&, const std::string& target,
-                         const std::string& body) {
-    told.push_back(plugin + (target.find("back=1") == std::string::npos ? " adopts " : " goes back to ") +
+  parts_.others = &payment_;
+  payment_.answers = [&](const std::string&, const std::string& target, const std::string& body) {
+    told.push_back(std::string("payment") +
+                   (target.find("back=1") == std::string::npos ? " adopts " : " goes back to ") +
                    (body == now_ ? "the former" : "the new"));
     return result<http::reply>(http::reply{told.size() == 1 ? 503 : 200, {}, {}});
   };
@@ -194,8 +208,8 @@ TEST_F(ChangesTest, ProcessesOfPluginsHearOfAnAdoptionAndOfItsEnd) {
 }
 
 TEST_F(ChangesTest, AProcessThatRefusesMakesTheAdoptionFail) {
-  parts_.apart = {"payment"};
-  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&, const std::string&) {
+  parts_.others = &payment_;
+  payment_.answers = [](const std::string&, const std::string&, const std::string&) {
     return result<http::reply>(http::reply{500, {}, "no way"});
   };
   EXPECT_NE(does("adopt", "-", text("mail")).find("the process of payment does not take it: no way"),
@@ -203,9 +217,9 @@ TEST_F(ChangesTest, AProcessThatRefusesMakesTheAdoptionFail) {
 }
 
 TEST_F(ChangesTest, AProcessThatIsAwayTakesItWhenItStarts) {
-  parts_.apart = {"payment"};
+  parts_.others = &payment_;
   parts_.apart_at_most = std::chrono::milliseconds(0);
-  parts_.ask_apart = [](const std::string&, const std::string&, const std::string&, const std::string&) {
+  payment_.answers = [](const std::string&, const std::string&, const std::string&) {
     return result<http::reply>(error{errc::unavailable, "Connection refused"});
   };
   EXPECT_NE(does("adopt", "-", text("mail")).find(well), std::string::npos);
@@ -219,11 +233,11 @@ TEST_F(ChangesTest, AStepOfAPluginInAProcessOfItsOwnIsDoneThere) {
       {200, R"({"id":"7-1","running":true})"},
       {200, R"({"id":"7-1","running":true,"stuck":false,"error":"","receipt":null})"},
       {200, R"({"id":"7-1","running":false,"stuck":true,"error":"too late","receipt":{"outcome":"stuck"}})"}};
-  parts_.apart = {"payment"};
-  parts_.ask_apart = [&](const std::string& plugin, const std::string& method, const std::string& target,
+  parts_.others = &payment_;
+  payment_.answers = [&](const std::string& method, const std::string& target,
                          const std::string&) -> result<http::reply> {
     const auto [status, body] = replies.at(asked.size());
-    asked.push_back(plugin + " " + method + " " + target);
+    asked.push_back("payment " + method + " " + target);
     return http::reply{status, {}, body};
   };
   const auto end =
@@ -237,8 +251,8 @@ TEST_F(ChangesTest, AStepOfAPluginInAProcessOfItsOwnIsDoneThere) {
 }
 
 TEST_F(ChangesTest, AProcessThatStartsAnewHasNotDoneItsStep) {
-  parts_.apart = {"payment"};
-  parts_.ask_apart = [](const std::string&, const std::string& method, const std::string&, const std::string&) {
+  parts_.others = &payment_;
+  payment_.answers = [](const std::string& method, const std::string&, const std::string&) {
     return result<http::reply>(method == "POST" ? http::reply{200, {}, R"({"id":"7-1","running":true})"}
                                                 : http::reply{404, {}, {}});
   };
@@ -250,8 +264,8 @@ TEST_F(ChangesTest, WhatRunsInOtherProcessesIsSaidWithTheRest) {
   theirs["payment"] = {"1.0.0", 3, "abc", "abd", {}, {}};
   theirs["payment"].promised.id = "payment";
   theirs["payment"].promised.version = "1.0.0";
-  parts_.apart = {"payment"};
-  parts_.ask_apart = [&](const std::string&, const std::string&, const std::string&, const std::string&) {
+  parts_.others = &payment_;
+  payment_.answers = [&](const std::string&, const std::string&, const std::string&) {
     return result<http::reply>(http::reply{200, {}, plan::to_json(theirs)});
   };
   const auto read = plan::read_running(host().files().body);

@@ -17,8 +17,8 @@ namespace {
 class one_that_hangs final : public apart {
  public:
   std::vector<std::string> plugins() const override { return {"quick", "slow"}; }
-  result<http::reply> ask(std::string_view plugin, std::string_view, std::string_view target,
-                          std::chrono::milliseconds) override {
+  result<http::reply> ask(std::string_view plugin, std::string_view, std::string_view target, std::chrono::milliseconds,
+                          std::string_view) override {
     std::unique_lock lock(mutex_);
     if (plugin == "slow") {
       ++waiting_;
