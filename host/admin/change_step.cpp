@@ -57,8 +57,7 @@ changes::outcome changes::do_step(const task& what) {
     parts_.restart();
     return {};
   }
-  if (!what.adopt && apart_.contains(what.subject) && what.kind != step_kind::open_topic)
-    return do_step_apart(what);
+  if (!what.adopt && apart_.contains(what.subject) && what.kind != step_kind::open_topic) return do_step_apart(what);
   const auto proposed = propose(what);
   if (!proposed.whole) return {proposed.error};
   if (what.adopt) return ended(adopt(what, proposed));
@@ -135,6 +134,14 @@ std::filesystem::path changes::former_copy(const task& what) const {
   return (*pointer)->former_copy;
 }
 
+// Whether the same plan has brought the file that runs: it was asked again because nobody heard that it had.
+bool changes::has_swapped(const task& what) const {
+  if (what.digest.empty() || what.run.empty()) return false;
+  const auto files = plugins_.files();
+  const auto at = std::ranges::find(files, what.subject, &lifecycle::plugin_file::id);
+  return at != files.end() && at->error.empty() && at->digest == what.digest && !former_copy(what).empty();
+}
+
 changes::outcome changes::remove(const task& what) {
   const auto files = plugins_.files();
   const auto at = std::ranges::find(files, what.subject, &lifecycle::plugin_file::id);
@@ -181,6 +188,7 @@ changes::outcome changes::add(const task& what, const lifecycle::shared_topology
 }
 
 changes::outcome changes::swap(const task& what, const lifecycle::shared_topology& by) {
+  if (!what.back && has_swapped(what)) return {};
   lifecycle::swap_request request;
   request.plugin = what.subject;
   request.by = by;
@@ -240,8 +248,12 @@ result<void> changes::note(const task& what, const topology::topology& by) const
     if (!read) return read.failure();
     digest = std::move(*read);
   }
-  const auto next = what.back ? plan::former_applied(present, parts_.file, digest, what.file, what.text)
-                              : plan::next_applied(present, parts_.file, digest, what.file, what.text);
+  auto next = what.back ? plan::former_applied(present, parts_.file, digest, what.file, what.text)
+                        : plan::next_applied(present, parts_.file, digest, what.file, what.text);
+  // A file that says what is taken back just now is no edit: what ran before counts until the next one.
+  if (what.back && present && present->text != what.text)
+    if (const auto now = digest_of_file(parts_.file); now && *now == plan::digest_of_text(present->text))
+      next.file_digest = *now;
   return plan::write_applied(*by.state, parts_.home, next);
 }
 

@@ -93,7 +93,8 @@ std::map<std::string, plan::running_plugin> changes::running_here() const {
   const auto model = plugins_.model();
   for (auto& file : plugins_.files()) {
     auto& one = out[file.id];
-    one = {file.version, file.generation, file.digest, file.digest, std::move(file.promised), std::move(file.error)};
+    one = {file.version,          file.generation,         file.digest, file.digest, std::move(file.promised),
+           std::move(file.error), std::move(file.settings)};
     // What somebody has put in the library's place stays there until the library is another one.
     const auto pointer = lifecycle::read_pointer(*model->state, file.id, parts_.home);
     if (!pointer)
@@ -128,6 +129,7 @@ plan::host_answer changes::answer(const std::string& text, const std::string& fi
   view.host = parts_.home;
   view.now = now.model.get();
   view.next = &next.model;
+  view.started = parts_.model.get();
   view.running = running();
   view.apart = apart_;
   view.can_restart = static_cast<bool>(parts_.restart);
@@ -221,8 +223,8 @@ http::reply changes::progress(const question& what) const {
       std::find_if(records_.rbegin(), records_.rend(), [&](const auto& r) { return id.empty() || r.id == id; });
   if (at == records_.rend())
     return http::problem(404, "no such step is known here, perhaps since the host has started anew");
-  return json_reply(
-      plan::to_json({at->id, at->running, at->end.stuck, at->kind, at->subject, at->end.error, at->end.receipt}));
+  return json_reply(plan::to_json(
+      {at->id, at->running, at->end.stuck, at->end.unknown, at->kind, at->subject, at->end.error, at->end.receipt}));
 }
 
 }  // namespace gantry::admin

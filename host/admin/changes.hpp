@@ -60,8 +60,8 @@ class changes {
   // plan that the step belongs to; with back=1 only what the step of that plan has done is taken back, and nothing else
   // is an error. `digest`: SHA-256 that a plugin's file has to have.
   http::reply begin(const question& what);
-  // GET step?id=: {"id","running":bool,"stuck":bool,"kind","subject","error":"...","receipt":{...} or null} of that
-  // step; without an id of the one under way, or the last. 404: no such step is known.
+  // GET step?id=: {"id","running":bool,"stuck":bool,"unknown":bool,"kind","subject","error":"...","receipt":{...} or
+  // null} of that step; without an id of the one under way, or the last. 404: no such step is known.
   http::reply progress(const question& what) const;
 
   // Brings this host to a topology by itself: what other hosts have to do first, or with it, is refused. Returns when
@@ -91,6 +91,7 @@ class changes {
     std::string error{};    // empty: done
     std::string receipt{};  // of a swap
     bool stuck = false;     // half done, and it can't go back
+    bool unknown = false;   // whether it was done
   };
   struct record {
     std::string id;
@@ -130,6 +131,7 @@ class changes {
   result<void> adopt(const task& what, const proposal& proposed);
   result<void> note(const task& what, const topology::topology& by) const;
   std::filesystem::path former_copy(const task& what) const;
+  bool has_swapped(const task& what) const;
   static std::string error_of(const lifecycle::swap_receipt& receipt);
   bool runs(const std::string& plugin) const;
 

@@ -179,8 +179,7 @@ topic_lags lags(const lifecycle::plugin_set& set, const topology::topology& mode
   }
   if (others == nullptr) return out;
   for (const auto& one : ask_all(*others, "/admin/lags", patience))
-    if (one.good())
-      add_lags(out, one.plugin, topology::group_of(model, one.plugin), read_lags(one.reply->body));
+    if (one.good()) add_lags(out, one.plugin, topology::group_of(model, one.plugin), read_lags(one.reply->body));
   return out;
 }
 

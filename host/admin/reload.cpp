@@ -51,8 +51,8 @@ plan::carried_out changes::bring_to(const std::string& text, const std::string& 
     what.text = back ? former : text;
     what.back = back;
     const auto end = perform(what);
-    if (!end.error.empty()) return error{end.stuck ? errc::corrupt : errc::internal, end.error};
-    return {};
+    if (end.error.empty()) return {};
+    return error{end.stuck ? errc::corrupt : end.unknown ? errc::unavailable : errc::internal, end.error};
   };
   plan::executor by;
   by.tell = tell;

@@ -97,7 +97,10 @@ result<void> remote_hands::wait_for(const planned_host& host, const std::string&
     until = options_.time->steady_us() + silence_at_most_us;
     if (read_flag(*now, "running")) continue;
     if (const auto why = read_text(*now, "error"); !why.empty())
-      return error{read_flag(*now, "stuck") ? errc::corrupt : errc::internal, why};
+      return error{read_flag(*now, "stuck")     ? errc::corrupt
+                   : read_flag(*now, "unknown") ? errc::unavailable
+                                                : errc::internal,
+                   why};
     if (!subject.empty()) tell_receipt(subject, *now);
     return {};
   }
@@ -153,13 +156,18 @@ result<void> remote_hands::restart(planned_host& host, bool back) {
   if (!now) return error{back ? errc::unavailable : errc::invalid, now.failure().text};
   if (back)
     if (auto done = adopt_on(host, true); !done) return done;
-  const auto before = unwell_on(host);
-  if (!before) return error{errc::invalid, before.failure().text};
+  // What the restart that is taken back has made unwell is to be well again.
+  if (!back) unwell_before_.erase(host.at.name);
+  if (!unwell_before_.contains(host.at.name)) {
+    auto found = unwell_on(host);
+    if (!found) return error{errc::invalid, found.failure().text};
+    unwell_before_.emplace(host.at.name, std::move(*found));
+  }
   const auto& text = back ? host.applied : asked_.text;
   auto target = "/admin/step/restart/-?run=" + options_.run;
   target += back ? "&back=1" : "&applied=" + host.runs;
   if (auto begun = options_.ask(host.at, "POST", target, text); !begun) return begun.failure();
-  return comes_back(host, read_count(*now, "process"), *before, text);
+  return comes_back(host, read_count(*now, "process"), unwell_before_.at(host.at.name), text);
 }
 
 // What comes back and is not what it should be has restarted all the same, so it counts as half done. What was not well

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -63,6 +64,7 @@ class remote_hands {
   bool over(std::int64_t until_us) const { return options_.time->steady_us() >= until_us; }
 
   planning& asked_;
+  std::map<std::string, unwell> unwell_before_;  // by host: before the restart that may be taken back
   const remote_options options_;
   const std::function<void(const std::string&)> tell_;
 };

@@ -52,6 +52,12 @@ result<std::filesystem::path> library_of(const topology::topology& model, const 
   return error{errc::not_found, "no file " + *model.plugins.at(plugin).library + ".so on plugin_path"};
 }
 
+std::string settings_digest(const topology::plugin_settings& of) {
+  const auto config = loader::normal_json(of.config.json);
+  return loader::digest_of({{}, (config ? *config : of.config.json) + "\n" + std::to_string(of.stall_after->count()) +
+                                    "\n" + std::to_string(of.stall_kill_after->count())});
+}
+
 result<std::string> library_digest(const topology::topology& model, const std::string& plugin) {
   const auto library = library_of(model, plugin);
   if (!library) return library.failure();

@@ -21,6 +21,9 @@ namespace gantry::lifecycle {
 // The plugin's file as the topology names it, found on plugin_path. not_found: there is none.
 result<std::filesystem::path> library_of(const topology::topology& model, const std::string& plugin);
 
+// SHA-256 of what a plugin takes over only when an instance of it begins: its configuration, and when it counts as stuck.
+std::string settings_digest(const topology::plugin_settings& of);
+
 // SHA-256 of that file. not_found: there is none; else what read_image says.
 result<std::string> library_digest(const topology::topology& model, const std::string& plugin);
 

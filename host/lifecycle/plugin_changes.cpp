@@ -49,6 +49,7 @@ std::vector<plugin_file> plugin_set::files() const {
     one.generation = e->file->generation();
     one.digest = e->file->digest();
     one.copy = e->file->copy();
+    if (e->begun) one.settings = settings_digest(e->begun->plugins.at(e->id));
   }
   return out;
 }

@@ -81,7 +81,7 @@ std::vector<plugin_row> plugin_set::rows() const {
   std::vector<plugin_row> out;
   const std::lock_guard lock(mutex_);
   for (const auto& e : entries_) {
-    plugin_row row;
+    auto& row = out.emplace_back();
     row.id = e->id;
     row.error = e->error;
     row.swapping = e->swapping;
@@ -100,7 +100,6 @@ std::vector<plugin_row> plugin_set::rows() const {
       if (i.database) row.store = i.database->describe();
       if (i.writer) row.counts = i.writer->count();
     }
-    out.push_back(std::move(row));
   }
   return out;
 }

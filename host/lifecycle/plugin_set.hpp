@@ -108,6 +108,7 @@ struct plugin_file {
   std::uint64_t generation = 1;
   std::string digest;
   std::filesystem::path copy;
+  std::string settings;  // settings_digest() of those that it was made with
   loader::manifest promised;
   std::string error;  // not empty: it has failed, and the rest may be empty
 };
@@ -172,6 +173,7 @@ class plugin_set {
   struct entry {
     std::string id;
     shared_topology model;  // that it runs by
+    shared_topology begun;  // that its instance was made by; its configuration is that one's
     std::unique_ptr<loader::module> file;
     std::shared_ptr<runtime::instance> running;
     std::unique_ptr<runtime::observers> watching;

@@ -81,6 +81,7 @@ result<void> plugin_set::introduce(entry& e) {
   around.topics = &topics;
   around.watch = parts_.watch;
   around.deadly = parts_.deadly;
+  e.begun = e.model;
   e.running = std::make_shared<runtime::instance>(e.id, e.file->promised().version,
                                                   static_cast<std::uint32_t>(e.file->generation()), around);
   e.running->stall_after_us = settings.stall_after->count();

@@ -1,4 +1,4 @@
-// Plugins whose store could not be reached when they were to start: they are started once it can.
+// Plugins whose store, or bus, could not be reached when they were to start: they are started once it can.
 #include <algorithm>
 #include <utility>
 
@@ -17,7 +17,7 @@ void plugin_set::begin_starting_again() {
   if (std::ranges::none_of(entries_, waits)) return;
   for (const auto& e : entries_)
     if (e->waits)
-      log_warn("A plugin waits for its store; it is started when that can be reached.",
+      log_warn("A plugin waits for what can't be reached; it is started when that is there.",
                {{"plugin", e->id}, {"reason", e->error}});
   starter_ = std::thread([this] { start_again(); });
 }
@@ -69,24 +69,25 @@ std::size_t plugin_set::try_waiting(std::size_t& left) {
 // With changing_ held. The store is asked before any code is loaded, so a long outage costs a connection now and then.
 bool plugin_set::still_waits(const std::string& plugin) {
   shared_topology by;
+  bool has_store = false;
   {
     const std::lock_guard lock(mutex_);
     const auto* const e = find_entry(plugin);
     if (e == nullptr || !e->waits) return false;
     by = e->model;
+    // What failed behind its store, at the bus perhaps, has that open until it is ended: nobody else could open it.
+    has_store = e->running != nullptr;
   }
-  auto why = error{};
-  if (auto there = parts_.open_store(*by, plugin); !there) {
-    why = there.failure();
-  } else {
-    there->reset();
-    if (auto added = bring(plugin, by, {}, false); added) {
-      log_info("A plugin was started: its store can be reached.", {{"plugin", plugin}});
-      return false;
-    } else {
-      why = added.failure();
-    }
+  const auto started = [&]() -> result<void> {
+    if (!has_store)
+      if (auto there = parts_.open_store(*by, plugin); !there) return there.failure();
+    return bring(plugin, by, {}, false);
+  }();
+  if (started) {
+    log_info("A plugin was started: what it waited for can be reached.", {{"plugin", plugin}});
+    return false;
   }
+  const auto& why = started.failure();
   const std::lock_guard lock(mutex_);
   auto* const e = find_entry(plugin);
   if (e == nullptr) return false;

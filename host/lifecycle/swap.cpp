@@ -358,6 +358,7 @@ class plugin_set::swap_run {
       const std::lock_guard lock(set_.mutex_);
       former_ = std::move(next_);
       std::swap(former_->model, entry_->model);
+      std::swap(former_->begun, entry_->begun);
       std::swap(former_->file, entry_->file);
       std::swap(former_->running, entry_->running);
       std::swap(former_->watching, entry_->watching);
@@ -604,7 +605,9 @@ swap_receipt plugin_set::swap(const swap_request& what, const std::function<void
     return refused;
   }
   auto receipt = swap_run(*this, what, tell, given_up).run();
-  if (receipt.outcome == swap_outcome::swapped && parts_.swapped) parts_.swapped(what.plugin);
+  // Of other code, and for good as far as is known: what is taken back, or only configured, is what died before.
+  const bool is_another = receipt.to_digest != receipt.from_digest && !what.back;
+  if (receipt.outcome == swap_outcome::swapped && is_another && parts_.swapped) parts_.swapped(what.plugin);
   return receipt;
 }
 

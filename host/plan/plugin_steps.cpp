@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lifecycle/loading.hpp"
 #include "plan/diff.hpp"
 
 namespace gantry::plan {
@@ -61,11 +62,14 @@ class plugin_steps : diff {
     differences isolation;
     if (before) compare(isolation, "plugins." + id + ".isolation", now->second.isolation, next.isolation);
     restart_for(isolation);
-    if (!isolation.empty()) return;
-    const bool apart = process || view_.apart.contains(id);
-    if (apart) limited(id, now->second, next);
+    const bool apart = view_.apart.contains(id);
+    if (apart && !before) {
+      restart_for({"plugins." + id + ": it stays, as its process has not gone yet"});
+      return;
+    }
+    if (apart && isolation.empty()) limited(id, now->second, next);
     const auto running = view_.running.find(id);
-    if (running == view_.running.end() && apart) {
+    if (running == view_.running.end() && (apart || process)) {
       silent(id, now->second, next);
     } else if (running == view_.running.end()) {
       added(id, next, {});
@@ -198,6 +202,9 @@ class plugin_steps : diff {
     compare(config, now.config, next.config);
     compare(config, "stall_after", now.stall_after, next.stall_after);
     compare(config, "stall_kill_after", now.stall_kill_after, next.stall_kill_after);
+    // A change that broke off between its steps and the adoption, or was adopted while its process was away.
+    if (config.empty() && !running.settings.empty() && running.settings != lifecycle::settings_digest(next))
+      config.emplace_back("it runs by another configuration than the host goes by");
     const auto library = view_.libraries.find(id);
     const bool other_file = library != view_.libraries.end() && library->second.digest != running.library_digest &&
                             library->second.digest != running.digest;

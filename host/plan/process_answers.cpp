@@ -29,6 +29,7 @@ std::string to_json(const std::map<std::string, running_plugin>& running) {
                                   {"digest", text_of(one.digest)},
                                   {"libraryDigest", text_of(one.library_digest)},
                                   {"error", text_of(one.error)},
+                                  {"settings", text_of(one.settings)},
                                   {"manifest", manifest_of(one)}});
   return json::serialize(json::object{{"running", std::move(all)}});
 }
@@ -42,8 +43,13 @@ result<std::map<std::string, running_plugin>> read_running(std::string_view body
   for (const auto& item : *all) {
     if (!item.is_object()) return other;
     const auto& in = item.get_object();
-    running_plugin one{text(in, "version"), count(in, "generation"), text(in, "digest"), text(in, "libraryDigest"), {},
-                       text(in, "error")};
+    running_plugin one;
+    one.version = text(in, "version");
+    one.generation = count(in, "generation");
+    one.digest = text(in, "digest");
+    one.library_digest = text(in, "libraryDigest");
+    one.error = text(in, "error");
+    one.settings = text(in, "settings");
     if (const auto* const promised = in.if_contains("manifest"); promised != nullptr && promised->is_object()) {
       const auto serialized = json::serialize(*promised);
       auto read = loader::parse_manifest({serialized.data(), serialized.size()});
@@ -63,6 +69,7 @@ std::string to_json(const step_progress& progress) {
   return json::serialize(json::object{{"id", text_of(progress.id)},
                                       {"running", progress.running},
                                       {"stuck", progress.stuck},
+                                      {"unknown", progress.unknown},
                                       {"kind", text_of(progress.kind)},
                                       {"subject", text_of(progress.subject)},
                                       {"error", text_of(progress.error)},
@@ -73,13 +80,14 @@ result<step_progress> read_progress(std::string_view body) {
   const auto whole = object_in(body);
   if (!whole || text(*whole, "id").empty() || !whole->contains("running"))
     return error{errc::corrupt, "this is not how a step goes"};
-  step_progress out{text(*whole, "id"),
-                    flag(*whole, "running"),
-                    flag(*whole, "stuck"),
-                    text(*whole, "kind"),
-                    text(*whole, "subject"),
-                    text(*whole, "error"),
-                    {}};
+  step_progress out;
+  out.id = text(*whole, "id");
+  out.running = flag(*whole, "running");
+  out.stuck = flag(*whole, "stuck");
+  out.unknown = flag(*whole, "unknown");
+  out.kind = text(*whole, "kind");
+  out.subject = text(*whole, "subject");
+  out.error = text(*whole, "error");
   if (const auto* const receipt = whole->if_contains("receipt"); receipt != nullptr && receipt->is_object())
     out.receipt = json::serialize(*receipt);
   return out;

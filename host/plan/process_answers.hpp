@@ -11,16 +11,17 @@
 
 namespace gantry::plan {
 
-// {"running":[{"id","version","generation","digest","libraryDigest","error","manifest":{...} or null}]}
+// {"running":[{"id","version","generation","digest","libraryDigest","error","settings","manifest":{...} or null}]}
 std::string to_json(const std::map<std::string, running_plugin>& running);
 // corrupt: not such an answer.
 result<std::map<std::string, running_plugin>> read_running(std::string_view json);
 
-// {"id","running":bool,"stuck":bool,"kind","subject","error":"...","receipt":{...} or null}
+// {"id","running":bool,"stuck":bool,"unknown":bool,"kind","subject","error":"...","receipt":{...} or null}
 struct step_progress {
   std::string id;
   bool running = false;
-  bool stuck = false;  // half done, and it can't go back
+  bool stuck = false;    // half done, and it can't go back
+  bool unknown = false;  // whether it was done: who was to do it has not been heard of again
   std::string kind;
   std::string subject;
   std::string error;    // empty: none so far

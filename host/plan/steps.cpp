@@ -1,5 +1,8 @@
 #include "plan/steps.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "plan/diff.hpp"
 
 namespace gantry::plan {
@@ -89,6 +92,15 @@ std::vector<step> steps_of(const host_view& view) {
   findings found;
   find_steps_of_whole(view, found);
   find_steps_of_plugins(view, found);
+  if (view.started != nullptr && view.started != view.now) {
+    auto since = view;
+    since.now = view.started;
+    findings all;
+    find_steps_of_whole(since, all);
+    find_steps_of_plugins(since, all);
+    std::ranges::copy_if(all.restart, std::back_inserter(found.restart),
+                         [&](const auto& one) { return std::ranges::find(found.restart, one) == found.restart.end(); });
+  }
   restart_step(view, found).find();
   return std::move(found.steps);
 }

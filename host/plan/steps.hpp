@@ -56,7 +56,8 @@ struct running_plugin {
   std::string digest;          // SHA-256 of the file
   std::string library_digest;  // of the topology's `library:` when this file was chosen: the same, but for swapped ones
   loader::manifest promised;
-  std::string error;  // not empty: it has failed, and why
+  std::string error;       // not empty: it has failed, and why
+  std::string settings{};  // lifecycle::settings_digest() of those it was begun with; empty: not known
 };
 
 struct found_library {
@@ -68,6 +69,8 @@ struct host_view {
   std::string host;
   const topology::topology* now = nullptr;
   const topology::topology* next = nullptr;
+  // What its process was started with, when that is not `now`: what only a restart takes over may still be missing.
+  const topology::topology* started = nullptr;
   std::map<std::string, running_plugin> running;   // in its process, and in those of `apart` that answer
   std::map<std::string, found_library> libraries;  // of the new topology, as far as this host sees their files
   std::set<std::string> apart;                     // plugins of this host that run in processes of their own

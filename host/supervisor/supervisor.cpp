@@ -75,7 +75,6 @@ class charge {
     }
     life_.emplace(std::move(*made));
     began_us_ = now_us;
-    begins_anew_ = false;
     silent_ = what_.principal;
     if (!what_.principal)
       log_info("A host was started.", {{"host", what_.name}, {"pid", std::to_string(life_->pid())}});
@@ -101,7 +100,6 @@ class charge {
     const bool asks_anew = meant && how->signal == 0 && how->code == start_anew;
     wants_anew_ = asks_anew && !is_to_end;
     if (wants_anew_) {
-      begins_anew_ = true;
       log_info("A host is started anew, as it asked.", {{"host", what_.name}});
       due_us_ = now_us;
     } else if (meant && (how->clean() || asks_anew)) {
@@ -143,6 +141,12 @@ class charge {
     if (due_us_ && died_) bad_ = true;
     due_us_.reset();
     signal(SIGTERM);
+  }
+  // Asks it to end, because it is not to be there any more: how it ends is nothing to be ashamed of.
+  void leave(std::int64_t kill_at_us) {
+    leaves_ = true;
+    end();
+    kill_at(kill_at_us);
   }
   // If it runs, it is killed at this time, unless it is to be sooner.
   void kill_at(std::int64_t at_us) {
@@ -192,8 +196,6 @@ class charge {
 
   // Whether its last end was one that asks for another life.
   bool wants_anew() noexcept { return std::exchange(wants_anew_, false); }
-  // Whether its next life is one that it has asked for itself.
-  bool begins_anew() const noexcept { return begins_anew_; }
   bool asked() const noexcept { return asked_; }
   bool runs() const noexcept { return life_.has_value(); }
   // It has ended because somebody asked it, and nobody said that it is not to be there.
@@ -201,7 +203,7 @@ class charge {
   // Of its present life, or the last one.
   std::int64_t began_us() const noexcept { return began_us_; }
   bool over() const noexcept { return !life_ && !due_us_; }
-  bool bad() const noexcept { return bad_; }
+  bool bad() const noexcept { return bad_ && !leaves_; }
   int code() const noexcept { return code_; }
   bool principal() const noexcept { return what_.principal; }
   bool ends_last() const noexcept { return what_.ends_last; }
@@ -250,8 +252,8 @@ class charge {
   bool silent_ = false;                     // it has closed its output, or writes to ours
   bool died_ = false;                       // at least once
   bool wants_anew_ = false;
-  bool begins_anew_ = false;
   bool asked_ = false;    // to end
+  bool leaves_ = false;   // because it is not to be there
   bool renewed_ = false;  // asked to end so that it can begin anew
   bool given_up_ = false;
   bool bad_ = false;
@@ -315,9 +317,9 @@ class watch_over {
 
   // What is not to be there in the next life of this member may have files that it will open.
   bool is_held(const charge& one) const {
-    return one.begins_anew() && std::any_of(all_.begin(), all_.end(), [&](const auto& other) {
-             return other->ended_by() == one.name() && other->asked() && other->runs();
-           });
+    return std::any_of(all_.begin(), all_.end(), [&](const auto& other) {
+      return other->ended_by() == one.name() && other->asked() && other->runs();
+    });
   }
 
   // Who was asked to end by a member that has begun another life since then.
@@ -335,8 +337,9 @@ class watch_over {
       const bool stays =
           std::any_of(members.begin(), members.end(), [&](const member& m) { return m.name == one->name(); });
       if (stays || one->asked()) continue;
-      one->end();
-      one->kill_at(now_us + patience_us());
+      // Its member's next life waits for it.
+      const auto* const by = ender_of(*one);
+      one->leave(now_us + (by == nullptr || by->runs() ? patience_us() : farewell_us));
     }
     for (auto& m : members) {
       const auto at = std::find_if(all_.begin(), all_.end(),

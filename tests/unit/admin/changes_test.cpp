@@ -242,7 +242,7 @@ TEST_F(ChangesTest, AStepOfAPluginInAProcessOfItsOwnIsDoneThere) {
   };
   const auto end =
       does("swap", "payment", now_, {{"digest", "d"}, {"run", "r"}, {"probation_ms", "250"}, {"force", "1"}});
-  EXPECT_NE(end.find(R"("stuck":true)"), std::string::npos) << end;
+  EXPECT_NE(end.find(R"("stuck":true,"unknown":false)"), std::string::npos) << end;
   EXPECT_NE(end.find(R"("error":"too late","receipt":{"outcome":"stuck"})"), std::string::npos) << end;
   const auto post = "payment POST /admin/step/swap/payment?file=" + percent_encode(parts_.file) +
                     "&run=r&digest=d&force=1&probation_ms=250";
@@ -250,13 +250,33 @@ TEST_F(ChangesTest, AStepOfAPluginInAProcessOfItsOwnIsDoneThere) {
             (std::vector<std::string>{post, post, "payment GET /admin/step?id=7-1", "payment GET /admin/step?id=7-1"}));
 }
 
-TEST_F(ChangesTest, AProcessThatStartsAnewHasNotDoneItsStep) {
+TEST_F(ChangesTest, AFileThatSaysWhatIsTakenBackDoesNotCountAtTheNextStart) {
+  const auto next = text("mail");
+  write(next);
+  EXPECT_NE(does("adopt", "-", next).find(well), std::string::npos);
+  EXPECT_NE(does("adopt", "-", now_, {{"back", "1"}, {"run", "r"}}).find(well), std::string::npos);
+  EXPECT_EQ(noted()->text, now_);
+  EXPECT_EQ(noted()->file_digest, plan::digest_of_text(next)) << "the host would start with what was taken back";
+}
+
+TEST_F(ChangesTest, AStepThatMayHaveBeenTakenIsNotKnownToHaveFailed) {
+  parts_.others = &payment_;
+  payment_.answers = [times = 0](const std::string&, const std::string&, const std::string&) mutable {
+    if (++times == 1) return result<http::reply>(error{errc::timeout, "no answer"});
+    return result<http::reply>(http::reply{409, {}, "a step is under way"});
+  };
+  EXPECT_NE(does("swap", "payment", now_, {{"run", "r"}}).find(R"("unknown":true)"), std::string::npos);
+}
+
+TEST_F(ChangesTest, AProcessThatStartsAnewMayHaveDoneItsStep) {
   parts_.others = &payment_;
   payment_.answers = [](const std::string& method, const std::string&, const std::string&) {
     return result<http::reply>(method == "POST" ? http::reply{200, {}, R"({"id":"7-1","running":true})"}
                                                 : http::reply{404, {}, {}});
   };
-  EXPECT_NE(does("adjust", "payment", now_).find("the process of payment: it has started anew"), std::string::npos);
+  const auto end = does("adjust", "payment", now_);
+  EXPECT_NE(end.find("the process of payment: it has started anew"), std::string::npos) << end;
+  EXPECT_NE(end.find(R"("unknown":true)"), std::string::npos) << end;
 }
 
 TEST_F(ChangesTest, WhatRunsInOtherProcessesIsSaidWithTheRest) {

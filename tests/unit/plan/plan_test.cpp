@@ -95,6 +95,7 @@ class PlanTest : public testing::Test {
   plan planned(const std::string& text, bool force = false) {
     const auto now = parse(now_, "secret-1");
     const auto next = parse(text, next_secret_);
+    const auto started = parse(started_.empty() ? now_ : started_, "secret-1");
     std::vector<host_answer> answers;
     topology::manifest_map manifests;
     for (const auto& [id, file] : libraries_)
@@ -106,7 +107,8 @@ class PlanTest : public testing::Test {
       const auto more = topology::validate(next.model, manifests, [](const std::string&) { return true; });
       answer.problems.insert(answer.problems.end(), more.begin(), more.end());
       std::erase_if(answer.problems, [](const auto& p) { return p.level != topology::severity::error; });
-      if (!topology::has_errors(answer.problems)) answer.steps = steps_of(view(host, now.model, next.model));
+      if (!topology::has_errors(answer.problems))
+        answer.steps = steps_of(view(host, now.model, next.model, started.model));
       answers.push_back(std::move(answer));
     }
     auto out = make_plan(*now.model.name, text, std::move(answers), {}, force);
@@ -126,9 +128,11 @@ class PlanTest : public testing::Test {
   std::string now_;
   std::map<std::string, running_plugin> running_;
   std::map<std::string, found_library> libraries_;
-  std::set<std::string> unlisted_;  // run, though the topology that runs has them not
-  std::set<std::string> apart_;     // run in processes of their own
-  std::set<std::string> silent_;    // of those, whose process does not answer
+  std::set<std::string> unlisted_;     // run, though the topology that runs has them not
+  std::set<std::string> apart_;        // run in processes of their own
+  std::set<std::string> silent_;       // of those, whose process does not answer
+  std::set<std::string> still_apart_;  // though the topology that runs has them no more
+  std::string started_;                // what the process was started with; empty: now_
   bool can_restart_ = true;
 
  private:
@@ -136,10 +140,12 @@ class PlanTest : public testing::Test {
     return topology::parse_topology(text, "new.yaml", [secret](const std::string&) { return std::optional(secret); });
   }
 
-  host_view view(const std::string& host, const topology::topology& now, const topology::topology& next) const {
+  host_view view(const std::string& host, const topology::topology& now, const topology::topology& next,
+                 const topology::topology& started) const {
     host_view out;
     out.host = host;
     out.now = &now;
+    out.started = &started;
     out.next = &next;
     for (const auto& [id, settings] : now.plugins)
       for (const auto& at : settings.hosts) {
@@ -148,6 +154,10 @@ class PlanTest : public testing::Test {
         if (!silent_.contains(id)) out.running[id] = running_.at(id);
       }
     for (const auto& id : unlisted_) out.running[id] = running_.at(id);
+    for (const auto& id : still_apart_) {
+      out.running[id] = running_.at(id);
+      out.apart.insert(id);
+    }
     out.can_restart = can_restart_;
     for (const auto& [id, file] : libraries_)
       if (next.plugins.contains(id)) out.libraries[id] = file;
@@ -429,6 +439,41 @@ TEST_F(PlanTest, ProcessesOfPluginsComeAndGoWithTheHostsOwn) {
   expect_restart(edited("isolation: process", "isolation: process, limits: { memory: 64MiB }"),
                  "plugins.stock.limits.memory: 0 -> 67108864");
   expect_restart(without, "plugins.stock: it leaves, and with it its process");
+}
+
+TEST_F(PlanTest, APluginWhoseProcessHasNotGoneYetComesHomeWithARestart) {
+  runs(one_host);
+  now_ = edited("  stock: { batch: { max: 256 } }\n", "");
+  still_apart_.insert("stock");
+  const auto made = planned(one_host);
+  ASSERT_EQ(made.steps.size(), 1u) << to_text(made);
+  EXPECT_EQ(made.steps[0].kind, step_kind::restart);
+}
+
+TEST_F(PlanTest, ChangingTheIsolationHidesNoOtherFile) {
+  runs(one_host);
+  built(stock_at("0.9.0"));
+  const auto made = planned(edited("stock: { batch", "stock: { isolation: process, batch"));
+  EXPECT_EQ(verdict_of(made), verdict::refused) << to_text(made);
+}
+
+// What was adopted and not done, because nobody was there any more to ask for the restart.
+TEST_F(PlanTest, ARestartThatIsOutstandingIsPlannedAgain) {
+  runs(one_host);
+  started_ = now_;
+  now_ += "limits: { body: 2MiB }\n";
+  const auto made = planned(now_);
+  ASSERT_EQ(made.steps.size(), 1u) << to_text(made);
+  EXPECT_EQ(made.steps[0].kind, step_kind::restart);
+}
+
+TEST_F(PlanTest, APluginThatRunsByAnotherConfigurationIsConfigured) {
+  runs(one_host);
+  running_["order"].settings = "of another configuration";
+  const auto made = planned(now_);
+  ASSERT_EQ(made.steps.size(), 1u) << to_text(made);
+  EXPECT_EQ(made.steps[0].kind, step_kind::configure);
+  EXPECT_EQ(made.steps[0].subject, "order");
 }
 
 TEST_F(PlanTest, AProcessOfItsOwnDoesNotMoveToAnotherHost) {

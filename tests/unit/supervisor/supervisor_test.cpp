@@ -199,7 +199,7 @@ TEST_F(SupervisorTest, WhoIsNotToBeThereInAnotherLifeAndDoesNotEndIsKilledBefore
     return out;
   };
   when_said("ready", 1, SIGTERM);
-  EXPECT_FALSE(run(all)) << "one was killed";
+  EXPECT_TRUE(run(all)) << "who was killed is none of the family any more";
   EXPECT_EQ(count("State"), 0U) << said;
   EXPECT_EQ(count("main-ends"), 1U);
   unlink(mark.c_str());
@@ -207,6 +207,24 @@ TEST_F(SupervisorTest, WhoIsNotToBeThereInAnotherLifeAndDoesNotEndIsKilledBefore
 }
 
 // A program that waits for its signals has not said so yet when the first one comes.
+TEST_F(SupervisorTest, WhoIsNotToBeThereIsWaitedForAlsoWhenItsMemberHasDied) {
+  const auto mark = ::testing::TempDir() + "supervisor_test_stays." + std::to_string(getpid());
+  add("main", "if [ ! -e " + mark + ".2 ]; then until [ -s " + mark + " ]; do sleep 0.02; done; touch " + mark +
+                  ".2; exit 3; fi; grep -s State /proc/$(cat " + mark + ")/status; echo alone; exit 0");
+  add("main~part", "trap 'sleep 0.3; exit 0' TERM; echo $$ >" + mark + "; while :; do sleep 0.02; done");
+  all.members[1].ended_by = "main";
+  all.after = [&](const member& which, pid_t, const exit_report& how) {
+    aftermath out{how.clean()};
+    if (which.name == "main" && how.code == 3) out.members = {all.members[0]};
+    return out;
+  };
+  EXPECT_TRUE(run(all));
+  EXPECT_EQ(count("State"), 0U) << said;
+  EXPECT_EQ(count("alone"), 1U);
+  unlink(mark.c_str());
+  unlink((mark + ".2").c_str());
+}
+
 TEST_F(SupervisorTest, ASignalThatComesBeforeAMemberWaitsForItIsKept) {
   add("slow", "echo loads; until grep -q '^ShdPnd:.*[1-9a-f]' /proc/$$/status; do :; done; echo kept");
   all.members[0].arguments[0] = "/bin/bash";  // which, unlike others, leaves blocked what it finds blocked
