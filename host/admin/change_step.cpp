@@ -250,8 +250,9 @@ result<void> changes::note(const task& what, const topology::topology& by) const
   }
   auto next = what.back ? plan::former_applied(present, parts_.file, digest, what.file, what.text)
                         : plan::next_applied(present, parts_.file, digest, what.file, what.text);
-  // A file that says what is taken back just now is no edit: what ran before counts until the next one.
-  if (what.back && present && present->text != what.text)
+  // A file that says what was applied, and is taken back just now, is no edit: what ran before counts until the next
+  // one.
+  if (what.back && present && present->former_digest == plan::digest_of_text(what.text))
     if (const auto now = digest_of_file(parts_.file); now && *now == plan::digest_of_text(present->text))
       next.file_digest = *now;
   return plan::write_applied(*by.state, parts_.home, next);
