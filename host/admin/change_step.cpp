@@ -60,7 +60,10 @@ changes::outcome changes::do_step(const task& what) {
   if (!what.adopt && apart_.contains(what.subject) && what.kind != step_kind::open_topic) return do_step_apart(what);
   const auto proposed = propose(what);
   if (!proposed.whole) return {proposed.error};
-  if (what.adopt) return ended(adopt(what, proposed));
+  if (what.adopt) {
+    const auto done = adopt(what, proposed);
+    return {done ? std::string() : done.failure().text, {}, false, !done && done.failure().code == errc::unavailable};
+  }
   const bool of_plugin = what.kind == step_kind::swap || what.kind == step_kind::configure ||
                          what.kind == step_kind::adjust || what.kind == step_kind::add;
   if (of_plugin && !proposed.here->plugins.contains(what.subject)) return {what.subject + " is not in the topology"};
@@ -227,7 +230,9 @@ std::string changes::error_of(const lifecycle::swap_receipt& receipt) {
 
 // What is in the state directory decides what a restart comes up with, so it goes first.
 result<void> changes::adopt(const task& what, const proposal& proposed) {
-  if (auto done = plugins_.open_topics(*keeping_events(*proposed.here, {})); !done) return done;
+  // What goes back has its topics.
+  if (!what.back)
+    if (auto done = plugins_.open_topics(*keeping_events(*proposed.here, {})); !done) return done;
   if (parts_.place)
     if (auto done = parts_.place(*proposed.here); !done) return done;
   if (parts_.keeps)

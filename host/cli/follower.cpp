@@ -33,6 +33,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds quiet{60};
 constexpr milliseconds broken_after{1'500};
 constexpr milliseconds try_again{20};
+constexpr milliseconds try_again_when_away{1'000};
 // A developer looks at what was built: there is no need to watch it for the time that the topology gives to a swap.
 constexpr milliseconds probation{200};
 
@@ -170,11 +171,18 @@ void follower::bring_topology() {
   const auto end = host_.changes().reload(*text, what_.file, [](const std::string& line) {
     log_info("A step of the new topology.", {{"step", line}});
   });
-  if (!end && end.done.failure().code == errc::conflict) {
+  const auto why = end ? errc::internal : end.done.failure().code;
+  const bool away = why == errc::unavailable && end.all_taken_back;
+  if (away && !std::exchange(away_, true))
+    log_warn("What the new topology needs can't be reached now; it is tried again until it can.",
+             {{"error", end.done.failure().text}});
+  // Somebody else changes the host, or its bus is away for a moment, with the host that owns it perhaps.
+  if (why == errc::conflict || away) {
     topology_changed_ = true;
-    topology_due_ = steady_clock::now() + try_again;
+    topology_due_ = steady_clock::now() + (away ? try_again_when_away : try_again);
     return;
   }
+  away_ = false;
   waits_ = false;
   if (end) {
     log_info("The host runs the topology as it is now.");

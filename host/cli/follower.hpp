@@ -55,6 +55,7 @@ class follower {
   std::map<std::string, rebuilt> rebuilt_;        // plugins whose file has changed
   bool topology_changed_ = false;
   bool waits_ = false;  // another change is under way; that the topology is read again was said
+  bool away_ = false;   // what it needs can't be reached, which was said
   time_point topology_due_{};
   std::atomic<bool> asked_{false};
   std::atomic<bool> ending_{false};

@@ -18,10 +18,11 @@ namespace gantry::cli {
 // A host that has answered.
 struct planned_host {
   remote_host at;
-  remote_host then;     // where the new topology has it; as `at` unless that differs
-  remote_host before;   // where it was when the plan was made
-  std::string applied;  // the text of the topology that it ran then
-  std::string runs;     // SHA-256 of the one that it runs now
+  remote_host then;           // where the new topology has it; as `at` unless that differs
+  remote_host before;         // where it was when the plan was made
+  std::string applied;        // the text of the topology that it ran then
+  std::string runs;           // SHA-256 of the one that it runs now
+  std::uint64_t process = 0;  // that has done steps of the plan; 0: none was
 };
 
 struct planning {

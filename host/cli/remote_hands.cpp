@@ -35,6 +35,11 @@ result<void> remote_hands::perform(const step& s, bool back) {
   if (found == asked_.hosts.end()) return error{errc::not_found, "host " + s.host + " does not answer"};
   auto& host = found->second;
   if (s.kind == step_kind::restart) return restart(host, back);
+  if (host.process == 0) {
+    const auto now = find(host);
+    if (!now) return error{errc::invalid, now.failure().text};
+    host.process = read_count(*now, "process");
+  }
   const auto kind = back ? plan::opposite(s.kind) : s.kind;
   return carry_out(host, {std::string(plan::name_of(kind)), s.subject, back ? std::string() : s.digest, back,
                           kind == step_kind::swap || kind == step_kind::configure});
@@ -55,6 +60,12 @@ result<void> remote_hands::adopt(bool back) {
 }
 
 result<void> remote_hands::adopt_on(planned_host& host, bool back) {
+  if (host.process != 0 && !back) {
+    const auto now = find(host);
+    if (!now) return now.failure();
+    if (read_count(*now, "process") != host.process)
+      return error{errc::unavailable, "it has started anew since it did its steps, and may have lost them"};
+  }
   if (auto done = carry_out(host, {"adopt", "-", {}, back, false}); !done) return done;
   host.runs = plan::digest_of_text(back ? host.applied : asked_.text);
   return {};

@@ -38,6 +38,7 @@ struct fake_host {
   int busy_for_back = 0;                   // likewise, when a step is to be taken back
   int silent = 0;                          // so often it does not say how a step is
   std::function<void(fake_host&)> ends{};  // what happens on a restart
+  std::function<void(fake_host&)> after_step{};
 
   std::string rows() {
     std::string out;
@@ -119,6 +120,7 @@ class RemoteHandsTest : public testing::Test {
     told_.push_back(host.name + " " + what + (back ? " back" : ""));
     if (what == "adopt -" && host.error.empty()) host.text = body;
     if (what == "restart -" && host.ends) host.ends(host);
+    if (!what.starts_with("adopt") && host.after_step) host.after_step(host);
     return std::string(R"({"id":"1","running":true})");
   }
 
@@ -211,6 +213,15 @@ TEST_F(RemoteHandsTest, WhoComesBackWithoutAPluginHasNotApplied) {
   ASSERT_FALSE(end);
   EXPECT_NE(end.done.failure().text.find("without order"), std::string::npos) << end.done.failure().text;
   EXPECT_TRUE(end.all_taken_back);
+}
+
+TEST_F(RemoteHandsTest, AHostThatHasDiedSinceItsStepsHasNotApplied) {
+  hosts_["a"].after_step = [](fake_host& host) { ++host.process; };
+  const auto end = run({of(step_kind::configure, "a", "order")});
+  ASSERT_FALSE(end);
+  EXPECT_NE(end.done.failure().text.find("started anew since"), std::string::npos) << end.done.failure().text;
+  EXPECT_TRUE(was_told("a configure order back"));
+  EXPECT_EQ(hosts_["b"].text, "former");
 }
 
 TEST_F(RemoteHandsTest, AProcessOfAPluginIsWaitedFor) {
