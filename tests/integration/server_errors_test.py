@@ -148,7 +148,7 @@ class Stories:
             proxy = Proxy({"postgres": (door, server, True)})
             try:
                 report.check("database absent: ready when it comes", eventually(shop.is_ready), shop.log[-1500:])
-                for words in ("A plugin waits for its store", "A plugin was started: its store can be reached."):
+                for words in ("A plugin waits for what can't be reached", "A plugin was started: what it waited for can be reached."):
                     told = [line for line in shop.log.splitlines() if words in line and '"plugin":"order"' in line]
                     report.check(f"database absent: said once: {words}", len(told) == 1, told)
                 report.check("database absent: orders are taken then", shop.order("absent-2").status == 201)
