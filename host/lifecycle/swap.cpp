@@ -1,6 +1,7 @@
 // A swap, step by step: stage, check, load beside, migrate, start, hand over, flip, drain, probation, retire.
 // Until the flip a failure leaves the present generation untouched; after it, it goes back.
 #include <algorithm>
+#include <cstddef>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "lifecycle/loading.hpp"
 #include "lifecycle/old_copies.hpp"
 #include "lifecycle/plugin_set.hpp"
+#include "lifecycle/state_room.hpp"
 #include "lifecycle/swap_check.hpp"
 #include "loader/file_image.hpp"
 #include "loader/inspect.hpp"
@@ -67,7 +69,20 @@ const gantry_handover_1* handover_of(const runtime::instance& i) {
   const auto* const plugin = i.plugin;
   if (plugin->struct_size < sizeof(gantry_instance) || plugin->capability == nullptr) return nullptr;
   const auto* const table = static_cast<const gantry_handover_1*>(plugin->capability(plugin->self, GANTRY_HANDOVER_1));
-  return table != nullptr && table->struct_size >= sizeof(gantry_handover_1) ? table : nullptr;
+  return table != nullptr && table->struct_size >= offsetof(gantry_handover_1, state_size) ? table : nullptr;
+}
+
+// As far as the plugin says so.
+std::uint64_t size_of_state(runtime::instance& of, const gantry_handover_1& table) {
+  if (table.struct_size < sizeof(gantry_handover_1) || table.state_size == nullptr) return 0;
+  std::uint64_t size = 0;
+  const auto asked = of.guarded(
+      [&] {
+        size = table.state_size(of.plugin->self);
+        return GANTRY_OK;
+      },
+      "state_size");
+  return asked == GANTRY_OK ? size : 0;
 }
 
 error refused_by(const runtime::instance& who, const char* what, gantry_status status) {
@@ -328,6 +343,7 @@ class plugin_set::swap_run {
     auto* const from = handover_of(present());
     auto* const to = handover_of(*next_->running);
     const bool with_state = from != nullptr && to != nullptr;
+    const state_room room(with_state ? size_of_state(present(), *from) : 0);
     const auto begun = set_.parts_.time->steady_us();
     if (with_state && !close_doors()) {
       open_doors(begun);
@@ -338,7 +354,7 @@ class plugin_set::swap_run {
         *next_->running, group,
         [&]() -> result<void> {
           fault_point("swap.pause");
-          return with_state ? carry_state(*from, *to) : result<void>();
+          return with_state ? carry_state(*from, *to, room) : result<void>();
         },
         receipt_.lane_pause_us);
     if (!done) {
@@ -382,8 +398,9 @@ class plugin_set::swap_run {
     receipt_.route_pause_us = std::max(receipt_.route_pause_us, set_.parts_.time->steady_us() - begun_us);
   }
 
-  result<void> carry_state(const gantry_handover_1& from, const gantry_handover_1& to) {
+  result<void> carry_state(const gantry_handover_1& from, const gantry_handover_1& to, const state_room& room) {
     std::string state;
+    state.reserve(room.bytes());
     const auto sink = [](void* at, gantry_str piece) -> gantry_status {
       static_cast<std::string*>(at)->append(piece.ptr, piece.len);
       return GANTRY_OK;

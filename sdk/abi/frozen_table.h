@@ -261,6 +261,7 @@ static const frozen_line frozen_lines[] = {
     SLOT(gantry_handover_1, format),
     SLOT(gantry_handover_1, export_state),
     SLOT(gantry_handover_1, import_state),
+    SLOT(gantry_handover_1, state_size),
 };
 
 enum { frozen_line_count = sizeof frozen_lines / sizeof frozen_lines[0] };

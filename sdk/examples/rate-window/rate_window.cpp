@@ -30,14 +30,20 @@ gantry::reply rate_window::total(const gantry::request&, gantry::context&) {
   return gantry::ok({{"clients", static_cast<std::int64_t>(clients_.size())}});
 }
 
-std::string rate_window::export_state(std::uint32_t format) {
-  if (format != 1) throw gantry::failure(GANTRY_UNSUPPORTED, "only format 1 is written");
+// Both numbers have at most 20 digits.
+std::size_t rate_window::state_size() {
   const std::lock_guard lock(mutex_);
-  // Requests wait meanwhile: the memory is taken once. Both numbers have at most 20 digits.
   std::size_t most_bytes = 0;
   for (const auto& [client, w] : clients_) most_bytes += client.size() + 43;
+  return most_bytes;
+}
+
+std::string rate_window::export_state(std::uint32_t format) {
+  if (format != 1) throw gantry::failure(GANTRY_UNSUPPORTED, "only format 1 is written");
+  // Requests wait meanwhile: the memory is taken once.
   std::string out;
-  out.reserve(most_bytes);
+  out.reserve(state_size());
+  const std::lock_guard lock(mutex_);
   for (const auto& [client, w] : clients_)
     out.append(std::to_string(w.count))
         .append(" ")

@@ -19,6 +19,7 @@ class rate_window : public gantry::plugin, public gantry::handover {
   gantry::reply look(const gantry::request& q, gantry::context& ctx);
   gantry::reply total(const gantry::request& q, gantry::context& ctx);
 
+  std::size_t state_size() override;
   // Format 1: a line for each client, "<count> <start in seconds> <client>".
   std::string export_state(std::uint32_t format) override;
   void import_state(std::uint32_t format, std::string_view state) override;

@@ -128,6 +128,7 @@ class keeper : public plugin, public handover {
  public:
   void setup(gantry::setup&) override {}
   std::uint32_t handover_format() override { return 2; }
+  std::size_t state_size() override { return state.size(); }
   std::string export_state(std::uint32_t format) override {
     if (format < 1 || format > 2) throw failure(GANTRY_UNSUPPORTED, "format " + std::to_string(format));
     return state;
@@ -145,6 +146,7 @@ TEST(Handover, IsOfferedByAClassThatKeepsState) {
   const auto* table = static_cast<const gantry_handover_1*>(instance.capability(instance.self, GANTRY_HANDOVER_1));
   ASSERT_NE(table, nullptr);
   EXPECT_EQ(table->format, 2U);
+  EXPECT_EQ(table->state_size(instance.self), 4U);
   std::string out;
   const auto sink = [](void* to, gantry_str piece) -> gantry_status {
     static_cast<std::string*>(to)->append(piece.ptr, piece.len);

@@ -28,6 +28,10 @@ typedef struct gantry_handover_1 {
 
   /* Takes the state over. Before the first handler. [main] */
   gantry_status (*import_state)(void *self, uint32_t format, gantry_str state);
+
+  /* How many bytes the state has, about: the host makes room for them before it lets requests wait. 0: not known.
+   * Handlers run meanwhile. May be NULL. Since 1.1: absent where struct_size ends before it. [main] */
+  uint64_t (*state_size)(void *self);
 } gantry_handover_1;
 
 #ifdef __cplusplus

@@ -39,7 +39,7 @@ class instance {
     plugin_->rt_ = &rt_;
     table_ = {sizeof table_, this, &call_setup, &call_start, &call_stop, &destroy, &call_health, &call_capability};
     if (handover_ == nullptr) return;
-    passing_ = {sizeof passing_, handover_->handover_format(), &call_export, &call_import};
+    passing_ = {sizeof passing_, handover_->handover_format(), &call_export, &call_import, &call_size};
   }
   instance(const instance&) = delete;
   instance& operator=(const instance&) = delete;
@@ -122,6 +122,13 @@ class instance {
       me.handover_->import_state(format, view(state));
       return GANTRY_OK;
     });
+  }
+
+  static std::uint64_t call_size(void* self) {
+    instance& me = of(self);
+    std::uint64_t size = 0;
+    guard_void(me.rt_, "state_size", [&] { size = me.handover_->state_size(); });
+    return size;
   }
 
   runtime rt_;

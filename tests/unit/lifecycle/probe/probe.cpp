@@ -1,6 +1,7 @@
 // A plugin that asks the test at each step of its life how that went. It has one route and state in memory to hand
 // over.
 #include <cstdlib>
+#include <cstddef>
 #include <cstring>
 
 #include "gantry/abi/entry.h"
@@ -64,7 +65,8 @@ gantry_status give(void*, uint32_t, gantry_handover_sink write, void* sink) {
 }
 gantry_status take(void*, uint32_t, gantry_str) { return GANTRY_OK; }
 
-constexpr gantry_handover_1 handover = {sizeof(gantry_handover_1), 1, give, take};
+// As plugins of ABI 1.0 have it.
+constexpr gantry_handover_1 handover = {offsetof(gantry_handover_1, state_size), 1, give, take, nullptr};
 
 const void* capability(void*, const char* id) { return std::strcmp(id, GANTRY_HANDOVER_1) == 0 ? &handover : nullptr; }
 
