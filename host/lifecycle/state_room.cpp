@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <new>
 
 // jemalloc's; a sanitizer's allocator has none.
 extern "C" int mallctl(const char* name, void* old, std::size_t* old_length, void* next, std::size_t next_length)
@@ -36,7 +37,8 @@ state_room::state_room(std::uint64_t bytes) : bytes_(std::min(bytes, most)) {
   std::array<std::unique_ptr<char[]>, 3> room;
   for (auto& one : room) {
     const auto size = static_cast<std::size_t>(bytes_ + bytes_ / 4);
-    one.reset(new char[size]);  // not cleared: a byte a page is enough
+    one.reset(new (std::nothrow) char[size]);  // not cleared: a byte a page is enough
+    if (!one) return;
     for (std::size_t at = 0; at < size; at += page) static_cast<volatile char*>(one.get())[at] = 1;
   }
 }
