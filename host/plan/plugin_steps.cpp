@@ -19,6 +19,12 @@ std::vector<std::string> hosts_of(const plugin_settings& plugin) {
   return out;
 }
 
+// None: the topology has no such plugin.
+std::vector<std::string> hosts_of(const topology::topology& model, const std::string& plugin) {
+  const auto found = model.plugins.find(plugin);
+  return found == model.plugins.end() ? std::vector<std::string>() : hosts_of(found->second);
+}
+
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -38,14 +44,13 @@ class plugin_steps : diff {
     for (const auto& [id, plugin] : view_.running)
       if (!view_.apart.contains(id) && !runs_on(next_, id, view_.host)) removed(id);
     for (const auto& id : view_.apart)
-      if (!runs_on(next_, id, view_.host)) removed_apart(id);
+      if (!runs_on(next_, id, view_.host)) other_process(id, false);
     find_steps_of_swaps(view_, std::move(swaps_), out_);
   }
 
  private:
   static bool runs_on(const topology::topology& model, const std::string& plugin, const std::string& host) {
-    const auto found = model.plugins.find(plugin);
-    return found != model.plugins.end() && has(hosts_of(found->second), host);
+    return has(hosts_of(model, plugin), host);
   }
 
   void placed(const std::string& id, const plugin_settings& next) {
@@ -56,7 +61,7 @@ class plugin_steps : diff {
     const bool before = now != now_.plugins.end() && has(hosts_of(now->second), view_.host);
     const bool process = *next.isolation == isolation_mode::process;
     if (!before && process) {
-      added_apart(id, next);
+      other_process(id, true);
       return;
     }
     differences isolation;
@@ -135,35 +140,22 @@ class plugin_steps : diff {
     return *next_.stores.at(*next_.plugins.at(id).store).driver == store_driver::postgres;
   }
 
-  // Who takes its store over may not have it while this host's process is there, and no step makes one wait for the
-  // other's restart.
-  void moves_apart(const std::string& id, const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  // A process comes or goes with another life of the host's own, as long as no host leaves the plugin to another one:
+  // who takes its store over may not have it while the other is there, and no step makes one wait for the other's
+  // restart.
+  void other_process(const std::string& id, bool comes) {
+    const auto from = hosts_of(now_, id);
+    const auto to = hosts_of(next_, id);
+    const auto& fewer = comes ? from : to;
+    const auto& more = comes ? to : from;
+    if (std::ranges::all_of(fewer, [&](const auto& host) { return has(more, host); })) {
+      restart_for({"plugins." + id +
+                   (comes ? ": it comes, with a process of its own" : ": it leaves, and with it its process")});
+      return;
+    }
     impossible("the move of " + id + " to or from a process of its own", listed(from) + " -> " + listed(to),
                "let it move without `isolation: process`, and apply that afterwards; or stop the hosts and start them "
                "with the new topology");
-  }
-
-  void added_apart(const std::string& id, const plugin_settings& next) {
-    const auto now = now_.plugins.find(id);
-    const auto from = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
-    const auto to = hosts_of(next);
-    if (std::ranges::all_of(from, [&](const auto& host) { return has(to, host); })) {
-      restart_for({"plugins." + id + ": it comes, with a process of its own"});
-    } else {
-      moves_apart(id, from, to);
-    }
-  }
-
-  void removed_apart(const std::string& id) {
-    const auto now = now_.plugins.find(id);
-    const auto next = next_.plugins.find(id);
-    const auto from = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
-    const auto to = next == next_.plugins.end() ? std::vector<std::string>() : hosts_of(next->second);
-    if (std::ranges::all_of(to, [&](const auto& host) { return has(from, host); })) {
-      restart_for({"plugins." + id + ": it leaves, and with it its process"});
-    } else {
-      moves_apart(id, from, to);
-    }
   }
 
   // What bounds a process is settled when it begins.
@@ -235,8 +227,7 @@ class plugin_steps : diff {
         add(step_kind::add, id, (failed.empty() ? "add " : "start ") + id + version + (failed.empty() ? "" : " again"));
     if (library != view_.libraries.end()) one.digest = library->second.digest;
     if (!failed.empty()) one.why.push_back("it has failed: " + failed);
-    const auto now = now_.plugins.find(id);
-    const auto before = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
+    const auto before = hosts_of(now_, id);
     std::vector<std::string> leaving;
     std::vector<std::string> staying;
     for (const auto& host : before) {
@@ -266,8 +257,7 @@ class plugin_steps : diff {
   }
 
   void removed(const std::string& id) {
-    const auto next = next_.plugins.find(id);
-    const auto goes_to = next == next_.plugins.end() ? std::vector<std::string>() : hosts_of(next->second);
+    const auto goes_to = hosts_of(next_, id);
     auto& one = add(step_kind::remove, id, "remove " + id + " " + view_.running.at(id).version);
     if (goes_to.empty()) {
       one.effects.emplace_back("its routes answer 404; events on its topics wait for it");
@@ -278,8 +268,7 @@ class plugin_steps : diff {
     }
     one.why.push_back("it runs on " + listed(goes_to));
     one.hosts = goes_to;
-    const auto now = now_.plugins.find(id);
-    const auto before = now == now_.plugins.end() ? std::vector<std::string>() : hosts_of(now->second);
+    const auto before = hosts_of(now_, id);
     one.between_hosts = !std::ranges::all_of(goes_to, [&](const auto& host) { return has(before, host); });
     if (shares_store(id)) {
       one.effects.emplace_back("none: others have its requests and partitions by then");
