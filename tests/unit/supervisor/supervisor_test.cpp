@@ -106,12 +106,12 @@ TEST_F(SupervisorTest, SighupIsPassedOn) {
 TEST_F(SupervisorTest, WhoWasGivenUpIsTriedAgainAtSighup) {
   const auto mended = ::testing::TempDir() + "supervisor_test_mended." + std::to_string(getpid());
   const auto lived = mended + ".lived";
-  add("weak", "trap '' HUP; [ -e \"$0\" ] && touch \"$0.lived\" && exit 0; echo up; exit 3", {.max_restarts = 1});
-  add("other", "trap '' HUP; touch \"$0\"; until [ -e \"$0.lived\" ]; do kill -HUP $PPID; sleep 0.02; done");
-  for (auto& m : all.members) m.arguments.push_back(mended);
-  // The other begins when the first has been given up.
-  all.members[1].arguments[2] = "until [ -e \"$0.given_up\" ]; do sleep 0.02; done; " + all.members[1].arguments[2];
   const auto given_up = mended + ".given_up";
+  add("weak", "trap '' HUP; [ -e \"$0\" ] && touch \"$0.lived\" && exit 0; echo up; exit 3", {.max_restarts = 1});
+  add("other",
+      "trap '' HUP; until [ -e \"$0.given_up\" ]; do sleep 0.02; done; touch \"$0\"; "
+      "until [ -e \"$0.lived\" ]; do kill -HUP $PPID; sleep 0.02; done");
+  for (auto& m : all.members) m.arguments.push_back(mended);
   all.after = [&, deaths = 0](const member& of, pid_t, const exit_report& how) mutable {
     if (of.name == "weak" && how.code == 3 && ++deaths == 2) close(open(given_up.c_str(), O_CREAT | O_WRONLY, 0600));
     return aftermath{how.clean()};
