@@ -10,25 +10,14 @@
 #include "app/process_state.hpp"
 #include "http/problem.hpp"
 #include "observability/log.hpp"
-#include "topology/address.hpp"
 
 namespace gantry::app {
 namespace {
 
-// Splits "host:port"; the host may be in brackets.
-result<std::pair<std::string, std::uint16_t>> split_address(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return error{errc::invalid, "address " + text + ": expected host:port"};
-  auto host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  unsigned long port = 0;
-  try {
-    port = std::stoul(text.substr(colon + 1));
-  } catch (const std::exception&) {
-    port = 65'536;
-  }
-  if (port > 65'535) return error{errc::invalid, "address " + text + ": expected a port from 0 to 65535"};
-  return std::pair{host, static_cast<std::uint16_t>(port)};
+result<topology::network_address> address_of(const std::string& text) {
+  auto at = topology::parse_address(text);
+  if (!at) return error{errc::invalid, "address " + text + ": expected host:port, with a port from 0 to 65535"};
+  return std::move(*at);
 }
 
 // Of "within_ms=1500"; without it there is no bound.
@@ -55,11 +44,6 @@ class http_sink final : public runtime::reply_sink {
   http::responder to_;
 };
 
-bool is_loopback_address(const std::string& address) {
-  const auto at = topology::parse_address(address);
-  return at && topology::is_loopback(*at);
-}
-
 http::endpoint_tls tls_of(const topology::tls_settings& settings) {
   http::endpoint_tls out;
   out.cert = *settings.cert;
@@ -82,23 +66,24 @@ result<void> endpoints::open(known_callers callers) {
   if (auto done = open_inner(); !done || is_isolated()) return done;
   const auto& settings = parts_.model.hosts.at(parts_.options.host);
   const bool apart = settings.admin.address.given;
-  auto at = split_address(*settings.http);
+  auto at = address_of(*settings.http);
   if (!at) return at.failure();
   if (apart) {
-    auto made =
-        open_one(*settings.admin.address, is_loopback_address(*settings.admin.address),
-                 [this](http::request&& in, http::responder&& out) { serve_admin(std::move(in), std::move(out)); });
+    const auto own = address_of(*settings.admin.address);
+    if (!own) return own.failure();
+    auto made = open_one(*own, topology::is_loopback(*own), [this](http::request&& in, http::responder&& out) {
+      serve_admin(std::move(in), std::move(out));
+    });
     if (!made) return made.failure();
     admin_endpoint_ = std::move(*made);
   }
-  const auto address =
-      parts_.options.override_port ? at->first + ":" + std::to_string(parts_.options.port_override) : *settings.http;
-  auto made = open_one(address, false, [this, apart](http::request&& in, http::responder&& out) {
+  if (parts_.options.override_port) at->port = parts_.options.port_override;
+  auto made = open_one(*at, false, [this, apart](http::request&& in, http::responder&& out) {
     serve_clients(std::move(in), std::move(out), apart);
   });
   if (!made) return made.failure();
   endpoint_ = std::move(*made);
-  address_ = at->first + ":" + std::to_string(endpoint_->port());
+  address_ = at->host + ":" + std::to_string(endpoint_->port());
   if (settings.tls.given) watch_certificate();
   return {};
 }
@@ -136,9 +121,11 @@ void endpoints::stop() {
 result<void> endpoints::open_inner() {
   const auto at = parts_.options.family.inner.find(parts_.options.host);
   if (at == parts_.options.family.inner.end()) return {};
+  const auto own = address_of(at->second);
+  if (!own) return own.failure();
   auto made = open_one(
-      at->second, true,
-      [this](http::request&& in, http::responder&& out) { serve_inner(std::move(in), std::move(out)); }, true);
+      *own, true, [this](http::request&& in, http::responder&& out) { serve_inner(std::move(in), std::move(out)); },
+      true);
   if (!made) return made.failure();
   if (!is_isolated()) {
     inner_endpoint_ = std::move(*made);
@@ -189,12 +176,11 @@ void endpoints::serve_inner(http::request&& in, http::responder&& out) {
   }
 }
 
-endpoints::opened endpoints::open_one(const std::string& address, bool plain, http::handler serve, bool inner) const {
-  auto at = split_address(address);
-  if (!at) return at.failure();
+endpoints::opened endpoints::open_one(const topology::network_address& at, bool plain, http::handler serve,
+                                      bool inner) const {
   http::endpoint_options o;
-  o.address = at->first;
-  o.port = at->second;
+  o.address = at.host;
+  o.port = at.port;
   o.max_body = *parts_.model.limits.body;
   o.max_headers = *parts_.model.limits.headers;
   o.reserved = inner;

@@ -18,6 +18,7 @@
 #include "observability/health.hpp"
 #include "observability/metrics.hpp"
 #include "runtime/dispatcher.hpp"
+#include "topology/address.hpp"
 #include "topology/topology.hpp"
 
 namespace gantry::app {
@@ -56,7 +57,7 @@ class endpoints {
  private:
   using opened = result<std::unique_ptr<http::endpoint>>;
   // `plain`: without TLS in any case. Operations at an address of this machine alone need no certificate.
-  opened open_one(const std::string& address, bool plain, http::handler serve, bool inner = false) const;
+  opened open_one(const topology::network_address& at, bool plain, http::handler serve, bool inner = false) const;
   result<void> open_inner();
   void serve_admin(http::request&& in, http::responder&& out);
   void serve_clients(http::request&& in, http::responder&& out, bool admin_is_apart);
