@@ -107,9 +107,10 @@ struct placement {
   gantry::json body;
   bool run_ends = false;
 
-  gantry::reply commit(gantry::tx& tx) const {
+  gantry::reply commit(gantry::tx& tx, order_progress& progress) const {
     const std::string id = tx.emit("order-events", "OrderCreated", row.order_id, event);
     insert_order(tx, row, id);
+    progress.remember(row);
     tx.emit(move.command->topic, move.command->type, row.order_id, command);
     set_timer(tx, row.order_id, move);
     if (run_ends) add_customer_run(tx);
@@ -142,10 +143,11 @@ gantry::reply order_routes::place(const gantry::request& request, gantry::contex
   placed.row.saga = encode(placed.move.after.saga);
   placed.row.deadline_us = placed.move.after.saga.deadline_us;
   placed.event = gantry::json::raw(created_event(placed.row));
-  placed.command = command_json({placed.row.order_id, facts_of(placed.row, placed.row), order_status::pending, placed.move});
+  placed.command =
+      command_json({placed.row.order_id, facts_of(placed.row, placed.row), order_status::pending, placed.move});
   placed.body = order_json(placed.row);
   placed.run_ends = ends_run(placed.row.order_id, host);
-  return ctx.write([placed = std::move(placed)](gantry::tx& tx) { return placed.commit(tx); });
+  return ctx.write([this, placed = std::move(placed)](gantry::tx& tx) { return placed.commit(tx, progress_); });
 }
 
 }  // namespace shop::order

@@ -4,7 +4,6 @@
 #include <functional>
 
 #include "domain/history.hpp"
-#include "events/publish.hpp"
 
 namespace shop::order {
 namespace {
@@ -46,19 +45,53 @@ bool is_partial_refund(const gantry::event& event) {
   return event.type() == "PaymentRefunded" && !event.data("full").boolean(true);
 }
 
+// Whether more events of the saga are to come after this move.
+bool goes_on(const order_move& move) { return move.after.saga.running(); }
+
+order_change usual_change(const gantry::event& event, const order_flow::usual_move& usual, std::int64_t now_us) {
+  const bool arms = usual.move.timer == gantry::saga_timer::arm;
+  return {usual.move.after.status, usual.saga_after,          arms ? now_us + usual.move.delay.count() : 0, now_us,
+          usual.move.passed,       {event.type(), event.id()}};
+}
+
 }  // namespace
 
+// On the usual path nothing is read: the order is remembered, and the store only compares. What is not remembered is
+// read whole if more events are to come, to be remembered then.
 gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx& tx) {
   if (is_partial_refund(event)) return gantry::ok;
   const order_flow::usual_move* const usual = flow_.usual(event.type());
-  if (usual != nullptr && tells_goods(usual->move)) {
+  if (usual != nullptr && follow_remembered(event, *usual, tx)) return gantry::ok;
+  if (usual != nullptr && (tells_goods(usual->move) || goes_on(usual->move))) {
     const auto whole = load_order(tx, event.key());
     if (!whole) return gantry::ok;  // an order of another shop on the same bus
+    if (goes_on(usual->move)) {
+      recent_.put(*whole);
+      if (follow_remembered(event, *usual, tx)) return gantry::ok;
+      recent_.forget(whole->order_id);
+    }
     return move_on(event, *whole, usual, &*whole, tx);
   }
   const auto order = load_head(tx, event.key());
   if (!order) return gantry::ok;
   return move_on(event, *order, usual, nullptr, tx);
+}
+
+bool order_progress::follow_remembered(const gantry::event& event, const order_flow::usual_move& usual,
+                                       gantry::tx& tx) {
+  const std::string id(event.key());
+  order_row* const order = recent_.find(id);
+  if (order == nullptr) return false;
+  const order_status status = order->status;
+  const std::int64_t deadline_us = order->deadline_us;
+  const order_change change = usual_change(event, usual, tx.now().us);
+  if (status != usual.status_before || order->saga != usual.saga_before || !change_known_order(tx, *order, change)) {
+    recent_.forget(id);
+    return false;
+  }
+  tell(tx, {id, facts_of(*order, *order), status, usual.move}, deadline_us, change.deadline_us);
+  if (!goes_on(usual.move)) recent_.forget(id);
+  return true;
 }
 
 gantry::outcome order_progress::move_on(const gantry::event& event, const order_head& order,
@@ -76,10 +109,7 @@ gantry::outcome order_progress::move_on(const gantry::event& event, const order_
 bool order_progress::follow_usual_path(const gantry::event& event, const order_head& order,
                                        const order_flow::usual_move* usual, const order_goods* goods, gantry::tx& tx) {
   if (usual == nullptr || order.status != usual->status_before || order.saga != usual->saga_before) return false;
-  const std::int64_t now_us = tx.now().us;
-  const bool arms = usual->move.timer == gantry::saga_timer::arm;
-  const std::int64_t deadline_us = arms ? now_us + usual->move.delay.count() : 0;
-  write(tx, order, usual->move, {usual->saga_after, deadline_us, now_us}, {event.type(), event.id()}, goods);
+  write(tx, order, usual->move, usual_change(event, *usual, tx.now().us), goods);
   return true;
 }
 
@@ -105,6 +135,7 @@ order_move order_progress::cancel(gantry::tx& tx, order_head& order, std::string
   if (!before) throw gantry::failure(GANTRY_FAILED, "the saga of order " + order.order_id + " is unreadable");
   order_move move = flow_.cancel(*before, cut(reason, max_reason), tx.now().us);
   if (!move.applied) return move;
+  recent_.forget(order.order_id);
   store(tx, order, move, {"request", cause_id});
   order.status = move.after.status;
   order.saga = encode(move.after.saga);
@@ -161,22 +192,28 @@ std::optional<standing> order_progress::standing_of(const order_head& order) con
 
 void order_progress::store(gantry::tx& tx, const order_head& order, const order_move& move, const order_cause& by) {
   const std::string saga = encode(move.after.saga);
-  write(tx, order, move, {saga, move.after.saga.deadline_us, tx.now().us}, by);
+  write(tx, order, move, {move.after.status, saga, move.after.saga.deadline_us, tx.now().us, move.passed, by});
   if (move.after.status == order_status::needs_attention && order.status != order_status::needs_attention) {
     host_.log().error("An order could not be completed or undone; a person must look at it.",
                       {{"order", order.order_id}, {"reason", move.after.saga.reason}});
   }
 }
 
-void order_progress::write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
-                           const order_cause& by, const order_goods* goods) {
-  change_order(tx, order, {move.after.status, as.saga, as.deadline_us, as.now_us, move.passed, by});
-  if (order.deadline_us == 0 && as.deadline_us != 0) note_reopened(tx, order.order_id);
+void order_progress::write(gantry::tx& tx, const order_head& order, const order_move& move, const order_change& change,
+                           const order_goods* goods) {
+  change_order(tx, order, change);
   order_goods loaded;
   if (goods == nullptr && tells_goods(move)) loaded = load_goods(tx, order.seq);
-  publish(tx, {order.order_id, facts_of(order, goods != nullptr ? *goods : loaded), order.status, move});
-  set_timer(tx, order.order_id, move);
-  note_finished(tx, order.order_id, move);
+  tell(tx, {order.order_id, facts_of(order, goods != nullptr ? *goods : loaded), order.status, move}, order.deadline_us,
+       change.deadline_us);
+}
+
+void order_progress::tell(gantry::tx& tx, const publication& what, std::int64_t deadline_before_us,
+                          std::int64_t deadline_us) {
+  if (deadline_before_us == 0 && deadline_us != 0) note_reopened(tx, what.order_id);
+  publish(tx, what);
+  set_timer(tx, what.order_id, what.move);
+  note_finished(tx, what.order_id, what.move);
 }
 
 // A start must find the orders that wait for a timer without reading the millions that don't. Ids grow with time, so

@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "domain/flow.hpp"
+#include "events/publish.hpp"
+#include "events/recent_orders.hpp"
 #include "gantry/plugin.hpp"
 #include "store/orders.hpp"
 
@@ -16,6 +18,9 @@ class order_progress {
  public:
   // The flow must outlive this.
   order_progress(const order_flow& flow, gantry::host host) : flow_(flow), host_(host) {}
+
+  // A new order as this transaction writes it: the next event finds it without a read. [lane]
+  void remember(const order_row& placed) { recent_.put(placed); }
 
   // An event of inventory, payment or shipping. [lane]
   gantry::outcome on_event(const gantry::event& event, gantry::tx& tx);
@@ -33,26 +38,27 @@ class order_progress {
   std::optional<gantry::json> describe(gantry::db& db, std::string_view order_id) const;
 
  private:
-  // How a move is written down.
-  struct writing {
-    std::string_view saga;
-    std::int64_t deadline_us;
-    std::int64_t now_us;
-  };
   gantry::outcome move_on(const gantry::event& event, const order_head& order, const order_flow::usual_move* usual,
                           const order_goods* goods, gantry::tx& tx);
   // Whether the order stood where an order without trouble stands, and is moved.
   static bool follow_usual_path(const gantry::event& event, const order_head& order,
                                 const order_flow::usual_move* usual, const order_goods* goods, gantry::tx& tx);
+  // The same by what is remembered of the order; false also if the store has it otherwise.
+  bool follow_remembered(const gantry::event& event, const order_flow::usual_move& usual, gantry::tx& tx);
   std::optional<standing> standing_of(const order_head& order) const;
   void store(gantry::tx& tx, const order_head& order, const order_move& move, const order_cause& by);
   // `goods`: of this order, when they were read with it.
-  static void write(gantry::tx& tx, const order_head& order, const order_move& move, const writing& as,
-                    const order_cause& by, const order_goods* goods = nullptr);
+  static void write(gantry::tx& tx, const order_head& order, const order_move& move, const order_change& change,
+                    const order_goods* goods = nullptr);
+  // What comes with a move of an order that had this status and deadline: events, the next command, the timer.
+  static void tell(gantry::tx& tx, const publication& what, std::int64_t deadline_before_us, std::int64_t deadline_us);
   static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
+
+  static constexpr std::size_t most_remembered = 4096;  // of 1 to 2 kB
 
   const order_flow& flow_;
   gantry::host host_;
+  recent_orders recent_{most_remembered};
 };
 
 }  // namespace shop::order

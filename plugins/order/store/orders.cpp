@@ -72,6 +72,10 @@ std::string first_id_of(std::int64_t us) {
   return id;
 }
 
+std::string history_after(const order_head& order, const order_change& change) {
+  return order.history + history_step(change.now_us - order.updated_us, change.passed, change.by);
+}
+
 }  // namespace
 
 void insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event) {
@@ -119,11 +123,27 @@ std::vector<history_entry> load_history(gantry::db& db, const order_head& order)
 }
 
 void change_order(gantry::tx& tx, const order_head& order, const order_change& change) {
-  const std::string history = order.history + history_step(change.now_us - order.updated_us, change.passed, change.by);
   tx.defer(
       "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 WHERE seq = $1",
       order.seq, static_cast<std::int64_t>(change.status), order.version + 1, change.deadline_us, change.saga,
-      gantry::blob(history));
+      gantry::blob(history_after(order, change)));
+}
+
+bool change_known_order(gantry::tx& tx, order_head& order, const order_change& change) {
+  std::string history = history_after(order, change);
+  const std::int64_t changed = tx.exec(
+      "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 "
+      "WHERE seq = (SELECT seq FROM placed_orders WHERE order_id = $1) AND history = $7",
+      order.order_id, static_cast<std::int64_t>(change.status), order.version + 1, change.deadline_us, change.saga,
+      gantry::blob(history), gantry::blob(order.history));
+  if (changed == 0) return false;
+  order.status = change.status;
+  order.version += 1;
+  order.deadline_us = change.deadline_us;
+  order.saga = change.saga;
+  order.history = std::move(history);
+  order.updated_us = change.now_us;
+  return true;
 }
 
 void add_customer_run(gantry::tx& tx) {

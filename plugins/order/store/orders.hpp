@@ -14,7 +14,8 @@
 
 namespace shop::order {
 
-// Where an order stands, and of what was placed only what its saga asks for at every step. `saga` as domain/ encodes it.
+// Where an order stands, and of what was placed only what its saga asks for at every step. `saga` as domain/ encodes
+// it.
 struct order_head {
   std::int64_t seq = 0;
   std::string order_id;
@@ -71,6 +72,10 @@ std::vector<history_entry> load_history(gantry::db& db, const order_head& order)
 
 // Writes what a move changes. The head must be of this transaction.
 void change_order(gantry::tx& tx, const order_head& order, const order_change& change);
+
+// The same for an order that was not read in this transaction, by its id: only if the store has it with this very
+// history, which names every event that moved it. True: it had, and `order` is as it stands now.
+bool change_known_order(gantry::tx& tx, order_head& order, const order_change& change);
 
 // Sorts the newest orders by customer, for list_orders; on SQLite only, where an index is too dear for every order.
 void add_customer_run(gantry::tx& tx);

@@ -68,6 +68,15 @@ class OrderTest : public testing::Test {
     }
     return all;
   }
+  std::string history() { return host_->request("GET", "/orders/" + order_id_ + "/history").body; }
+  // Gives the order that was placed last the progress of another one.
+  void becomes_like(const std::string& other) {
+    const std::string seq = "(SELECT seq FROM placed_orders WHERE order_id = '";
+    host_->exec(
+        "UPDATE order_progress SET (status, version, deadline_us, saga, history) = (SELECT status, version, "
+        "deadline_us, saga, history FROM order_progress WHERE seq = " +
+        seq + other + "')) WHERE seq = " + seq + order_id_ + "')");
+  }
   bool armed() { return host_->timer("saga", order_id_).has_value(); }
 
   std::unique_ptr<gantry::testing::fake_host> host_;
@@ -134,6 +143,38 @@ TEST_F(OrderTest, UntroubledOrderIsConfirmedShippedDeliveredAndCompleted) {
   EXPECT_EQ(history.json()[7]["cause"].text(), "ShipmentDelivered");
   EXPECT_EQ(history.json()[6]["eventId"].text(), history.json()[7]["eventId"].text());
   EXPECT_NE(history.json()[5]["eventId"].text(), history.json()[6]["eventId"].text());
+}
+
+// What the plugin remembers of an order is not what counts: another host, or a transaction that was rolled back, may
+// have left it otherwise.
+TEST_F(OrderTest, OrderThatAnotherHostCancelledIsNotMovedByWhatIsRemembered) {
+  place();
+  event("InventoryReserved");
+  event("PaymentFailed");
+  event("InventoryReleased");
+  ASSERT_EQ(status(), "Cancelled");
+  const std::string cancelled = order_id_;
+  place();
+  event("InventoryReserved");
+  becomes_like(cancelled);
+  host_->take_emitted();
+  event("PaymentProcessed");
+  EXPECT_EQ(told(), "RefundPayment");
+  EXPECT_EQ(status(), "Cancelled");
+}
+
+TEST_F(OrderTest, HistoryThatAnotherHostWroteIsKept) {
+  place();
+  event("InventoryReserved");
+  const std::string other = order_id_;
+  place();
+  event("InventoryReserved");
+  becomes_like(other);
+  const std::string before = history();
+  event("PaymentProcessed");
+  EXPECT_EQ(status(), "Paid");
+  EXPECT_TRUE(history().starts_with(before.substr(0, before.size() - 1))) << history();
+  EXPECT_NE(history(), before);
 }
 
 TEST_F(OrderTest, CommandsSayWhatTheOthersNeed) {
