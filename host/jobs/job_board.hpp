@@ -38,7 +38,7 @@ class instance;
 inline constexpr std::string_view job_schema =
     "CREATE TABLE IF NOT EXISTS gantry_job (id TEXT PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL,"
     " payload TEXT NOT NULL, due BIGINT NOT NULL, attempt BIGINT NOT NULL, state BIGINT NOT NULL,"
-    " token TEXT NOT NULL, correlation TEXT NOT NULL, error TEXT NOT NULL);"
+    " token TEXT NOT NULL, correlation TEXT NOT NULL, error TEXT NOT NULL){by key};"
     "CREATE INDEX IF NOT EXISTS gantry_job_due ON gantry_job (due) WHERE state = 0;"
     "CREATE INDEX IF NOT EXISTS gantry_job_key ON gantry_job (kind, key) WHERE key <> '';";
 

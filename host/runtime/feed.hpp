@@ -24,7 +24,7 @@ namespace gantry::runtime {
 inline constexpr std::string_view feed_schema =
     "CREATE TABLE IF NOT EXISTS gantry_position (bus TEXT NOT NULL, topic TEXT NOT NULL, part BIGINT NOT NULL,"
     " next BIGINT NOT NULL, epoch BIGINT NOT NULL, replay_end BIGINT NOT NULL, sources TEXT NOT NULL,"
-    " PRIMARY KEY (bus, topic, part));";
+    " PRIMARY KEY (bus, topic, part)){by key};";
 
 class feed {
  public:

@@ -23,7 +23,7 @@ std::optional<reservation_state> state_of(const std::optional<reservation>& foun
 
 }  // namespace
 
-gantry::outcome commands::reserve(const gantry::event& e, gantry::tx& tx) const {
+gantry::outcome commands::reserve(const gantry::event& e, gantry::tx& tx) {
   const std::string_view order_id = e.data("orderId").text();
   if (order_id.empty()) return gantry::reject("ReserveInventory without orderId");
   std::vector<line> lines = lines_of(e.data("lines"));
@@ -42,11 +42,11 @@ gantry::outcome commands::reserve(const gantry::event& e, gantry::tx& tx) const 
 }
 
 void commands::try_to_hold(gantry::tx& tx, std::string_view order_id, const std::vector<line>& lines,
-                           std::string_view text) const {
+                           std::string_view text) {
   std::vector<remaining> left;
   left.reserve(lines.size());
   for (const line& each : lines) {
-    const auto after = hold(tx, each);
+    const auto after = hold(tx, each, stock_);
     if (!after) break;
     left.push_back(*after);
   }
@@ -80,7 +80,7 @@ void commands::answer_again(gantry::tx& tx, std::string_view order_id) const {
   tell_rejected(tx, order_id, reason_of(state), was_rejected ? std::string_view(found->lines) : "[]");
 }
 
-gantry::outcome commands::release(const gantry::event& e, gantry::tx& tx) const {
+gantry::outcome commands::release(const gantry::event& e, gantry::tx& tx) {
   const std::string_view order_id = e.data("orderId").text();
   if (order_id.empty()) return gantry::reject("ReleaseInventory without orderId");
   if (const auto text = reservations_.close(tx, order_id, reservation_state::released)) {
@@ -117,13 +117,13 @@ gantry::outcome commands::release(const gantry::event& e, gantry::tx& tx) const 
   return gantry::ok;
 }
 
-gantry::outcome commands::commit(const gantry::event& e, gantry::tx& tx) const {
+gantry::outcome commands::commit(const gantry::event& e, gantry::tx& tx) {
   const std::string_view order_id = e.data("orderId").text();
   if (order_id.empty()) return gantry::reject("CommitInventory without orderId");
   if (const auto text = reservations_.close(tx, order_id, reservation_state::committed)) {
     std::vector<foreign_pick> picks;
     for (const line& each : parse_lines(*text)) {
-      const remaining left = take(tx, each, picks);
+      const remaining left = take(tx, each, picks, stock_);
       tell_stock(tx, each.sku, left.on_hand, left.reserved);
     }
     if (!picks.empty()) reservations_.remember_picks(tx, order_id, picks_text(picks));
@@ -139,7 +139,7 @@ gantry::outcome commands::commit(const gantry::event& e, gantry::tx& tx) const {
   return gantry::ok;
 }
 
-bool commands::sweep(gantry::tx& tx) const {
+bool commands::sweep(gantry::tx& tx) {
   const auto ended = reservations_.expire(tx, sweep_size);
   for (const expired_reservation& each : ended) give_back(tx, parse_lines(each.lines));
   return ended.size() >= sweep_size;

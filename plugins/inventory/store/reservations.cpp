@@ -23,7 +23,9 @@ reservations::reservations(bool postgres, std::int64_t timeout_us)
                           "SELECT CAST($1 AS TEXT), 1, CAST($2 AS TEXT), CAST($3 AS BIGINT)",
                           postgres, " FROM ", " WHERE true ON CONFLICT (order_id) DO NOTHING")),
       close_sql_(statement("UPDATE reservations SET state = $2", postgres, " FROM ",
-                           " WHERE order_id = $1 AND state = 1 RETURNING lines")) {}
+                           " WHERE order_id = $1 AND state = 1 RETURNING lines")),
+      close_known_sql_(statement("UPDATE reservations SET state = $2", postgres, " FROM ",
+                                 " WHERE order_id = $1 AND state = 1 AND lines = $3")) {}
 
 // Half the timeout is the margin for hosts whose clocks differ.
 bool reservations::may_be_passed(std::string_view order_id, gantry::instant now) const {
@@ -31,14 +33,20 @@ bool reservations::may_be_passed(std::string_view order_id, gantry::instant now)
   return !created || *created < now.us - timeout_us_ / 2;
 }
 
-bool reservations::open(gantry::tx& tx, std::string_view order_id, std::string_view lines) const {
+bool reservations::open(gantry::tx& tx, std::string_view order_id, std::string_view lines) {
   const gantry::instant now = tx.now();
   if (tx.exec(open_sql_, order_id, lines, now.us + timeout_us_) == 0) return false;
+  open_.put(order_id, std::string(lines));
   if (may_be_passed(order_id, now)) tx.exec("INSERT INTO late_reservations (order_id) VALUES ($1)", order_id);
   return true;
 }
 
-std::optional<std::string> reservations::close(gantry::tx& tx, std::string_view order_id, reservation_state to) const {
+std::optional<std::string> reservations::close(gantry::tx& tx, std::string_view order_id, reservation_state to) {
+  if (const std::string* known = open_.find(order_id)) {
+    const std::string lines = *known;
+    open_.forget(order_id);
+    if (tx.exec(close_known_sql_, order_id, number(to), lines) == 1) return lines;
+  }
   for (const auto& row : tx.query(close_sql_, order_id, number(to))) return row.get<std::string>(0);
   return std::nullopt;
 }
@@ -68,7 +76,7 @@ void reservations::leave_tombstone(gantry::tx& tx, std::string_view order_id) co
           number(reservation_state::cancelled));
 }
 
-std::vector<expired_reservation> reservations::expire(gantry::tx& tx, std::size_t limit) const {
+std::vector<expired_reservation> reservations::expire(gantry::tx& tx, std::size_t limit) {
   take_turn(tx, postgres_);
   const gantry::instant now = tx.now();
   const std::string horizon = uuid7_floor(now.us - timeout_us_);

@@ -4,11 +4,12 @@
 // Expiry needs no index. Order ids are UUIDv7, so the primary key sorts reservations by the time of their order; a
 // sweep reads from its low-water mark up to the orders that are old enough. A reservation whose id is no UUIDv7, or is
 // so old that the sweep may have passed it, is listed in late_reservations as well. Every function runs inside the
-// caller's transaction.
+// caller's transaction. Thread: lane, for what is not const.
 #pragma once
 
 #include <cstdint>
 #include <gantry/plugin.hpp>
+#include <gantry/recent.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,10 +38,10 @@ class reservations {
   reservations(bool postgres, std::int64_t timeout_us);
 
   // Adds a held reservation; false when the order is known already.
-  bool open(gantry::tx& tx, std::string_view order_id, std::string_view lines) const;
+  bool open(gantry::tx& tx, std::string_view order_id, std::string_view lines);
 
   // Held -> committed, or held -> released; the lines. Nothing when the order is not in the state held.
-  std::optional<std::string> close(gantry::tx& tx, std::string_view order_id, reservation_state to) const;
+  std::optional<std::string> close(gantry::tx& tx, std::string_view order_id, reservation_state to);
 
   std::optional<reservation> find(gantry::db& db, std::string_view order_id) const;
   void set_state(gantry::tx& tx, std::string_view order_id, reservation_state to) const;
@@ -50,7 +51,7 @@ class reservations {
 
   // Marks some held reservations as expired whose time is over, at most `limit` by key and `limit` late ones,
   // and moves the low-water mark. The caller gives their stock back. When `limit` or more come back there may be more.
-  std::vector<expired_reservation> expire(gantry::tx& tx, std::size_t limit) const;
+  std::vector<expired_reservation> expire(gantry::tx& tx, std::size_t limit);
 
  private:
   std::string pass(gantry::tx& tx, const std::string& mark, const std::string& horizon, std::size_t limit,
@@ -61,6 +62,8 @@ class reservations {
   std::int64_t timeout_us_;
   std::string open_sql_;
   std::string close_sql_;
+  std::string close_known_sql_;
+  gantry::recent<std::string> open_{8192};  // the lines of orders that were opened last
 };
 
 // [{"sku","quantity"}], as events carry it.

@@ -7,6 +7,34 @@ remaining read_remaining(const gantry::row& row) {
   return {row.get<std::int64_t>(0), row.get<std::int64_t>(1), row.get<std::optional<std::int64_t>>(2)};
 }
 
+// What an UPDATE of one stock row returns, so that the row is known afterwards.
+#define WHOLE_ROW " RETURNING on_hand, reserved, low_at, home_on_hand, version"
+
+remaining read_whole(const gantry::row& row, std::string_view sku, known_stock& known) {
+  const remaining left = read_remaining(row);
+  known.put({.sku = std::string(sku),
+             .on_hand = left.on_hand,
+             .reserved = left.reserved,
+             .home = {},
+             .home_on_hand = row.get<std::int64_t>(3),
+             .low_at = left.low_at,
+             .version = row.get<std::int64_t>(4)});
+  return left;
+}
+
+remaining left_of(const level& now) { return {now.on_hand, now.reserved, now.low_at}; }
+
+// For an UPDATE by change_known: only if the row is just as it is remembered.
+#define AS_KNOWN                                                                                   \
+  " WHERE sku = $1 AND on_hand = $2 AND reserved = $3 AND home_on_hand = $4 AND version = $5 AND " \
+  "coalesce(low_at, -1) = $6"
+
+// `quantity` is $7.
+bool change_known(gantry::tx& tx, std::string_view update, const level& row, std::int64_t quantity) {
+  return tx.exec(update, row.sku, row.on_hand, row.reserved, row.home_on_hand, row.version, row.low_at.value_or(-1),
+                 quantity) == 1;
+}
+
 remaining must(const std::optional<gantry::row>& row, std::string_view sku) {
   if (!row)
     throw gantry::failure(GANTRY_FAILED, "no stock row for " + std::string(sku) + ", expected the one reserved");
@@ -47,13 +75,18 @@ std::vector<shelf> find_shelves(gantry::db& db, const level& of) {
   return shelves;
 }
 
-std::optional<remaining> hold(gantry::tx& tx, const line& what) {
-  const auto row = tx.one(
-      "UPDATE stock SET reserved = reserved + $2 WHERE sku = $1 AND on_hand - reserved >= $2 "
-      "RETURNING on_hand, reserved, low_at",
-      what.sku, what.quantity);
+std::optional<remaining> hold(gantry::tx& tx, const line& what, known_stock& known) {
+  if (level* at = known.find(what.sku);
+      at != nullptr && at->available() >= what.quantity &&
+      change_known(tx, "UPDATE stock SET reserved = reserved + $7" AS_KNOWN, *at, what.quantity)) {
+    at->reserved += what.quantity;
+    return left_of(*at);
+  }
+  const auto row =
+      tx.one("UPDATE stock SET reserved = reserved + $2 WHERE sku = $1 AND on_hand - reserved >= $2" WHOLE_ROW,
+             what.sku, what.quantity);
   if (!row) return std::nullopt;
-  return read_remaining(*row);
+  return read_whole(*row, what.sku, known);
 }
 
 remaining unhold(gantry::tx& tx, const line& what) {
@@ -62,12 +95,24 @@ remaining unhold(gantry::tx& tx, const line& what) {
               what.sku);
 }
 
-remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& picks) {
+remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& picks, known_stock& known) {
+  if (level* at = known.find(what.sku);
+      at != nullptr && at->home_on_hand >= what.quantity &&
+      change_known(tx,
+                   "UPDATE stock SET on_hand = on_hand - $7, reserved = reserved - $7, "
+                   "home_on_hand = home_on_hand - $7, version = version + 1" AS_KNOWN,
+                   *at, what.quantity)) {
+    at->on_hand -= what.quantity;
+    at->reserved -= what.quantity;
+    at->home_on_hand -= what.quantity;
+    ++at->version;
+    return left_of(*at);
+  }
   const auto at_home = tx.one(
       "UPDATE stock SET on_hand = on_hand - $2, reserved = reserved - $2, home_on_hand = home_on_hand - $2, "
-      "version = version + 1 WHERE sku = $1 AND home_on_hand >= $2 RETURNING on_hand, reserved, low_at",
+      "version = version + 1 WHERE sku = $1 AND home_on_hand >= $2" WHOLE_ROW,
       what.sku, what.quantity);
-  if (at_home) return read_remaining(*at_home);
+  if (at_home) return read_whole(*at_home, what.sku, known);
 
   const auto found = find_level(tx, what.sku);
   if (!found) throw gantry::failure(GANTRY_FAILED, "no stock row for " + what.sku + ", expected the one reserved");
@@ -166,5 +211,8 @@ void clear_alert(gantry::tx& tx, std::string_view sku) { tx.exec("DELETE FROM al
 bool has_warehouse(gantry::db& db, std::string_view id) {
   return db.one("SELECT 1 FROM warehouses WHERE warehouse_id = $1", id).has_value();
 }
+
+#undef AS_KNOWN
+#undef WHOLE_ROW
 
 }  // namespace inventory

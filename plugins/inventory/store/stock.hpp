@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <gantry/plugin.hpp>
+#include <gantry/recent.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,13 +36,30 @@ struct remaining {
   std::int64_t available() const { return on_hand - reserved; }
 };
 
+// What this plugin remembers of stock rows, so that holding and taking need not read them. Where other hosts change the
+// same rows all the time it would be wrong more often than right, and nothing is remembered. Thread: lane.
+class known_stock {
+ public:
+  explicit known_stock(bool shared_store) : shared_(shared_store) {}
+
+  // Null: the store must be asked.
+  level* find(std::string_view sku) { return shared_ ? nullptr : levels_.find(sku); }
+  void put(level now) {
+    if (!shared_) levels_.put(now.sku, now);
+  }
+
+ private:
+  bool shared_;
+  gantry::recent<level> levels_{4096};
+};
+
 std::optional<level> find_level(gantry::db& db, std::string_view sku);
 
 // The home warehouse first, then the others by name.
 std::vector<shelf> find_shelves(gantry::db& db, const level& of);
 
-// Holds `quantity` if it is available; nothing otherwise, also for an unknown SKU. One statement.
-std::optional<remaining> hold(gantry::tx& tx, const line& what);
+// Holds `quantity` if it is available; nothing otherwise, also for an unknown SKU.
+std::optional<remaining> hold(gantry::tx& tx, const line& what, known_stock& known);
 
 // Gives a hold back.
 remaining unhold(gantry::tx& tx, const line& what);
@@ -51,7 +69,7 @@ struct foreign_pick {
   std::string sku;
   pick from;
 };
-remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& picks);
+remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& picks, known_stock& known);
 
 // Returns goods that were taken; the part that `picks` names goes back to where it came from.
 remaining put_back(gantry::tx& tx, const line& what, const std::vector<foreign_pick>& picks);

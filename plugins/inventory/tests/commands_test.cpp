@@ -211,6 +211,46 @@ TEST_F(Commands, CommitTakesFromOtherWarehousesAndAReturnGoesBackThere) {
   EXPECT_EQ(host.query("SELECT on_hand FROM shelves WHERE sku = 'D'")[0][0], "5");
 }
 
+// What the plugin remembers of rows is not what counts: a transaction that was rolled back, or somebody else, may have
+// left them otherwise.
+TEST_F(Commands, StockThatChangedUnseenIsHeldOnlyAsFarAsItReaches) {
+  reserve(order(1), {{"A", 3}});
+  host.exec("UPDATE stock SET on_hand = 4, home_on_hand = 4, version = version + 1 WHERE sku = 'A'");
+  host.take_emitted();
+  reserve(order(2), {{"A", 2}});
+  EXPECT_EQ(types_heard(), strings{"InventoryRejected"});
+  reserve(order(3), {{"A", 1}});
+  EXPECT_EQ(stock("A"), "4/4");
+}
+
+TEST_F(Commands, ThresholdThatChangedUnseenIsKept) {
+  reserve(order(1), {{"A", 3}});
+  host.exec("UPDATE stock SET low_at = 96 WHERE sku = 'A'");
+  host.take_emitted();
+  reserve(order(2), {{"A", 1}});
+  EXPECT_EQ(heard()[0], R"(LowStockAlert {"sku":"A","available":96,"threshold":96})");
+}
+
+TEST_F(Commands, GoodsThatMovedUnseenAreTakenFromWhereTheyAre) {
+  host.request("POST", "/inventory/warehouses", R"({"warehouseId":"east","name":"East"})");
+  reserve(order(1), {{"A", 3}});
+  host.exec("UPDATE stock SET home_on_hand = 1 WHERE sku = 'A'");
+  host.exec("INSERT INTO shelves (sku, warehouse_id, on_hand) VALUES ('A', 'east', 99)");
+  commit(order(1));
+  EXPECT_EQ(host.query("SELECT on_hand, home_on_hand, reserved FROM stock WHERE sku = 'A'")[0],
+            (strings{"97", "0", "0"}));
+  EXPECT_EQ(host.query("SELECT on_hand FROM shelves WHERE sku = 'A'")[0][0], "97");
+}
+
+TEST_F(Commands, ReservationThatEndedUnseenIsNotCommitted) {
+  reserve(order(1), {{"A", 3}});
+  host.exec("UPDATE reservations SET state = " + std::to_string(static_cast<int>(reservation_state::released)));
+  host.take_emitted();
+  commit(order(1));
+  EXPECT_EQ(types_heard(), strings{"InventoryCommitFailed"});
+  EXPECT_EQ(stock("A"), "100/3") << "nothing was taken";
+}
+
 TEST(Settings, ATimeoutThatIsNoDurationStopsTheStart) {
   gantry::testing::fake_host host;
   EXPECT_ANY_THROW(host.load<inventory_plugin>("inventory", R"({"reservation_timeout":"soon"})"));

@@ -66,7 +66,7 @@ gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx&
     const auto whole = load_order(tx, event.key());
     if (!whole) return gantry::ok;  // an order of another shop on the same bus
     if (goes_on(usual->move)) {
-      recent_.put(*whole);
+      recent_.put(whole->order_id, *whole);
       if (follow_remembered(event, *usual, tx)) return gantry::ok;
       recent_.forget(whole->order_id);
     }
@@ -79,18 +79,17 @@ gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx&
 
 bool order_progress::follow_remembered(const gantry::event& event, const order_flow::usual_move& usual,
                                        gantry::tx& tx) {
-  const std::string id(event.key());
-  order_row* const order = recent_.find(id);
+  order_row* const order = recent_.find(event.key());
   if (order == nullptr) return false;
   const order_status status = order->status;
   const std::int64_t deadline_us = order->deadline_us;
   const order_change change = usual_change(event, usual, tx.now().us);
   if (status != usual.status_before || order->saga != usual.saga_before || !change_known_order(tx, *order, change)) {
-    recent_.forget(id);
+    recent_.forget(event.key());
     return false;
   }
-  tell(tx, {id, facts_of(*order, *order), status, usual.move}, deadline_us, change.deadline_us);
-  if (!goes_on(usual.move)) recent_.forget(id);
+  tell(tx, {event.key(), facts_of(*order, *order), status, usual.move}, deadline_us, change.deadline_us);
+  if (!goes_on(usual.move)) recent_.forget(event.key());
   return true;
 }
 

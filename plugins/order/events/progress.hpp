@@ -8,8 +8,8 @@
 
 #include "domain/flow.hpp"
 #include "events/publish.hpp"
-#include "events/recent_orders.hpp"
 #include "gantry/plugin.hpp"
+#include "gantry/recent.hpp"
 #include "store/orders.hpp"
 
 namespace shop::order {
@@ -19,8 +19,9 @@ class order_progress {
   // The flow must outlive this.
   order_progress(const order_flow& flow, gantry::host host) : flow_(flow), host_(host) {}
 
-  // A new order as this transaction writes it: the next event finds it without a read. [lane]
-  void remember(const order_row& placed) { recent_.put(placed); }
+  // A new order as this transaction wrote it: the next event finds it without a read. `seq`: as insert_order() told.
+  // [lane]
+  void remember(const order_row& placed, std::int64_t seq) { recent_.put(placed.order_id, placed).seq = seq; }
 
   // An event of inventory, payment or shipping. [lane]
   gantry::outcome on_event(const gantry::event& event, gantry::tx& tx);
@@ -58,7 +59,7 @@ class order_progress {
 
   const order_flow& flow_;
   gantry::host host_;
-  recent_orders recent_{most_remembered};
+  gantry::recent<order_row> recent_{most_remembered};
 };
 
 }  // namespace shop::order

@@ -55,8 +55,9 @@ struct order_change {
   order_cause by;
 };
 
-// Inserts a new order. `created_event` is given apart, because it is emitted by the row's transaction.
-void insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event);
+// Inserts a new order; its seq, or 0 where learning it would cost a wait, which is anywhere but on SQLite.
+// `created_event` is given apart, because it is emitted by the row's transaction.
+std::int64_t insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event, bool on_sqlite);
 
 // Nothing if there is no such order.
 std::optional<order_row> load_order(gantry::db& db, std::string_view order_id);
@@ -73,8 +74,9 @@ std::vector<history_entry> load_history(gantry::db& db, const order_head& order)
 // Writes what a move changes. The head must be of this transaction.
 void change_order(gantry::tx& tx, const order_head& order, const order_change& change);
 
-// The same for an order that was not read in this transaction, by its id: only if the store has it with this very
-// history, which names every event that moved it. True: it had, and `order` is as it stands now.
+// The same for an order that was not read in this transaction: only if the store has it with this very history, which
+// names every event that moved it. Found by its seq, or by its id if that is 0. True: it had, and `order` is as it
+// stands now.
 bool change_known_order(gantry::tx& tx, order_head& order, const order_change& change);
 
 // Sorts the newest orders by customer, for list_orders; on SQLite only, where an index is too dear for every order.

@@ -52,7 +52,7 @@ class feed_test : public ::testing::Test {
     o.promise = store::durability::process;
     store_ = std::move(open_sqlite_store(o)).value();
     session_ = std::move(store_->open_writer()).value();
-    ASSERT_EQ(session_->script(feed_schema), GANTRY_OK);
+    ASSERT_EQ(session_->script(store::for_driver(std::string(feed_schema), "sqlite")), GANTRY_OK);
     ASSERT_EQ(session_->script(store::for_driver(std::string(parking_schema), "sqlite")), GANTRY_OK);
   }
   std::unique_ptr<feed> open(const std::string& bus = "bus-1", bool latest = false) {
