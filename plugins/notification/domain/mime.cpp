@@ -114,25 +114,36 @@ std::string quoted_printable(std::string_view text) {
   std::string out;
   out.reserve(text.size() + text.size() / 8 + 4);
   std::size_t line_start = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  const auto at_line_end = [&](std::size_t i) { return i == text.size() || text[i] == '\n' || text[i] == '\r'; };
+  // Whether a character stands for itself: RFC 2045, section 6.7, rules 2 and 3.
+  const auto is_literal = [&](std::size_t i) {
     const char c = text[i];
-    if (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
-    if (c == '\n') {
+    return (c > 0x20 && c < 0x7f && c != '=') || ((c == ' ' || c == '\t') && !at_line_end(i + 1));
+  };
+  const auto make_room = [&](std::size_t wanted) {
+    if (out.size() - line_start + wanted <= longest_line - 1) return;
+    out += "=\r\n";
+    line_start = out.size();
+  };
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '\r' && i + 1 < text.size() && text[i + 1] == '\n') {
+      ++i;
+    } else if (c == '\n') {
       out += "\r\n";
       line_start = out.size();
-      continue;
-    }
-    const bool line_end = i + 1 == text.size() || text[i + 1] == '\n' || text[i + 1] == '\r';
-    const bool space = c == ' ' || c == '\t';
-    const bool literal = (c > 0x20 && c < 0x7f && c != '=') || (space && !line_end);
-    if (out.size() - line_start + (literal ? 1 : 3) > longest_line - 1) {
-      out += "=\r\n";
-      line_start = out.size();
-    }
-    if (literal) {
-      out += c;
+      ++i;
+    } else if (is_literal(i)) {
+      make_room(1);
+      const std::size_t most = std::min(text.size(), i + longest_line - 1 - (out.size() - line_start));
+      std::size_t end = i + 1;
+      while (end < most && is_literal(end)) ++end;
+      out.append(text, i, end - i);
+      i = end;
     } else {
+      make_room(3);
       hex_escape(out, c);
+      ++i;
     }
   }
   if (out.size() > line_start) out += "\r\n";

@@ -7,19 +7,17 @@ namespace notification {
 namespace {
 
 void escape_into(std::string& out, std::string_view text, escape how) {
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    const bool control = code < 0x20 || code == 0x7f;
-    if (how == escape::line && control) {
-      out += ' ';
-      continue;
-    }
-    if (control && c != '\n' && c != '\t') continue;
-    if (how != escape::html) {
-      out += c;
-      continue;
-    }
-    switch (c) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  const auto stands = [&](char c) {
+    if (is_control(c)) return how != escape::line && (c == '\n' || c == '\t');
+    return how != escape::html || (c != '&' && c != '<' && c != '>' && c != '"' && c != '\'');
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t run = i;
+    while (i < text.size() && stands(text[i])) ++i;
+    out.append(text, run, i - run);
+    if (i == text.size()) return;
+    switch (text[i]) {
       case '&':
         out += "&amp;";
         break;
@@ -36,7 +34,7 @@ void escape_into(std::string& out, std::string_view text, escape how) {
         out += "&#39;";
         break;
       default:
-        out += c;
+        if (how == escape::line) out += ' ';
     }
   }
 }
@@ -46,9 +44,8 @@ std::size_t decimals_of(std::string_view currency) {
   constexpr std::string_view none[] = {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW",
                                        "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"};
   constexpr std::string_view three[] = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"};
-  if (std::ranges::find(none, currency) != std::end(none)) return 0;
-  if (std::ranges::find(three, currency) != std::end(three)) return 3;
-  return 2;
+  if (std::ranges::binary_search(none, currency)) return 0;
+  return std::ranges::binary_search(three, currency) ? 3 : 2;
 }
 
 std::string_view trimmed(std::string_view text) {

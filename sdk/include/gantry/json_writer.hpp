@@ -7,12 +7,14 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "gantry/detail/plain_text.hpp"
 #include "gantry/json.hpp"
 
 namespace gantry {
@@ -42,9 +44,7 @@ class json_writer {
   }
 
   json_writer& key(std::string_view name) {
-    separate();
-    quote(name);
-    out_ += ':';
+    quote(name, ':');
     return *this;
   }
 
@@ -71,7 +71,6 @@ class json_writer {
   }
   template <detail::text_like T>
   json_writer& value(const T& text) {
-    separate();
     quote(text);
     return *this;
   }
@@ -114,10 +113,13 @@ class json_writer {
   }
 
   // A value that is complete never ends with one of these.
-  void separate() {
-    if (out_.empty()) return;
+  bool needs_comma() const noexcept {
+    if (out_.empty()) return false;
     const char last = out_.back();
-    if (last != '{' && last != '[' && last != ':' && last != ',') out_ += ',';
+    return last != '{' && last != '[' && last != ':' && last != ',';
+  }
+  void separate() {
+    if (needs_comma()) out_ += ',';
   }
 
   json_writer& real(double v) {
@@ -130,18 +132,32 @@ class json_writer {
     return *this;
   }
 
-  void quote(std::string_view text) {
-    out_ += '"';
-    std::size_t run = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const auto c = static_cast<unsigned char>(text[i]);
-      if (c >= 0x20 && c != '"' && c != '\\') continue;
-      out_.append(text, run, i - run);
-      run = i + 1;
-      escape(c);
+  // A text in quotes, behind a comma where there must be one; then `behind`, if it is not 0.
+  void quote(std::string_view text, char behind = 0) {
+    std::size_t plain = detail::plain_length(text);
+    if (plain == text.size() && plain <= longest_piece) {
+      // Most are short and plain, and appended at once.
+      char piece[longest_piece + 4];
+      char* end = piece;
+      if (needs_comma()) *end++ = ',';
+      *end++ = '"';
+      if (plain != 0) std::memcpy(end, text.data(), plain);
+      end += plain;
+      *end++ = '"';
+      if (behind != 0) *end++ = behind;
+      out_.append(piece, static_cast<std::size_t>(end - piece));
+      return;
     }
-    out_.append(text, run);
+    separate();
     out_ += '"';
+    for (; plain < text.size(); plain = detail::plain_length(text)) {
+      out_.append(text.substr(0, plain));
+      escape(static_cast<unsigned char>(text[plain]));
+      text.remove_prefix(plain + 1);
+    }
+    out_.append(text);
+    out_ += '"';
+    if (behind != 0) out_ += behind;
   }
 
   void escape(unsigned char c) {
@@ -175,6 +191,8 @@ class json_writer {
         out_ += digits[c & 15];
     }
   }
+
+  static constexpr std::size_t longest_piece = 60;
 
   std::string out_;
   std::uint64_t kinds_ = 0;  // one bit a level: 1 for an object

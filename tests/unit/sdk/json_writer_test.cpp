@@ -92,4 +92,32 @@ TEST(Json, CopiesAreTheSameText) {
   EXPECT_EQ(third.text(), first.text());
 }
 
+// At every place of texts of every length around the words that are looked at together.
+TEST(Json, FirstSpecialCharacterIsFoundWhereverItStands) {
+  for (std::size_t size = 0; size <= 70; ++size) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += "a \x7f\x80\xff!#[]/"[i % 10];
+    ASSERT_EQ(gantry::detail::plain_length(text), size);
+    for (std::size_t first = 0; first < size; ++first) {
+      for (const char special : {'"', '\\', '\0', '\x01', '\x1f', '\n'}) {
+        std::string with = text;
+        with[first] = special;
+        if (first + 3 < size) with[first + 3] = '"';
+        with.back() = first + 1 == size ? special : '\\';
+        ASSERT_EQ(gantry::detail::plain_length(with), first) << size;
+      }
+    }
+  }
+}
+
+TEST(Json, TextsOfEveryLengthAreQuotedAlike) {
+  for (std::size_t size = 0; size <= 140; ++size) {
+    const std::string text(size, 'x');
+    const std::string quoted = '"' + text + '"';
+    json_writer out;
+    out.object().field(text, text).key("b").array().value(text).value(text + "\n").end().end();
+    EXPECT_EQ(out.str(), "{" + quoted + ":" + quoted + ",\"b\":[" + quoted + ",\"" + text + "\\n\"]}");
+  }
+}
+
 }  // namespace

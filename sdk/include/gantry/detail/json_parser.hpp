@@ -40,6 +40,7 @@ class json_parser {
     if (text_.size() > std::numeric_limits<std::uint32_t>::max() / 2)
       fail_at(0, "a text beyond 2 GiB", "a shorter one");
     if (text_.starts_with("\xEF\xBB\xBF")) fail_at(0, "a byte order mark", "a value");
+    out_.nodes_.reserve(std::min(text_.size() / bytes_a_node + 4, most_reserved));
     skip_space();
     value(0);
     skip_space();
@@ -47,6 +48,10 @@ class json_parser {
   }
 
  private:
+  // Events of every day have about a node for every twelve bytes. A text that has more of them grows the list as usual.
+  static constexpr std::size_t bytes_a_node = 12;
+  static constexpr std::size_t most_reserved = 4096;
+
   [[noreturn]] void fail_at(std::size_t where, std::string found, std::string_view expected) const {
     throw json_error(text_, where, std::move(found), std::string(expected));
   }

@@ -1,0 +1,59 @@
+// Where a text holds its first character that JSON writes or reads in a special way. Pure. Thread: any.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace gantry::detail {
+
+// '"', '\\' and the control characters below 0x20: RFC 8259, section 7.
+constexpr bool is_special_in_json(unsigned char c) noexcept { return c < 0x20 || c == '"' || c == '\\'; }
+
+// The number of bytes before the first special one; all of them if there is none.
+inline std::size_t plain_length(std::string_view text) noexcept {
+  const char* const begin = text.data();
+  const std::size_t size = text.size();
+  std::size_t at = 0;
+#if defined(__SSE2__)
+  for (; size - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
+    const __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    const auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(controls, _mm_or_si128(quotes, slashes))));
+    if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found));
+  }
+#endif
+  // The top bit of each byte that is special; bytes above the first such byte may be marked too.
+  const auto specials = [](const char* from) {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t tops = 0x8080808080808080U;
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, sizeof word);
+    const std::uint64_t quotes = word ^ (ones * '"');
+    const std::uint64_t slashes = word ^ (ones * '\\');
+    return (((word - ones * 0x20) & ~word) | ((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes)) & tops;
+  };
+  for (; size - at >= 8; at += 8) {
+    const std::uint64_t found = specials(begin + at);
+    if (found == 0) continue;
+    if constexpr (std::endian::native == std::endian::little) {
+      return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    }
+    while (!is_special_in_json(static_cast<unsigned char>(begin[at]))) ++at;
+    return at;
+  }
+  // What is left is shorter than a word: the last word of the text, part of which is known to be plain.
+  if (at < size && size >= 8 && specials(begin + size - 8) == 0) return size;
+  while (at < size && !is_special_in_json(static_cast<unsigned char>(begin[at]))) ++at;
+  return at;
+}
+
+}  // namespace gantry::detail
