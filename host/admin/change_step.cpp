@@ -53,6 +53,7 @@ changes::outcome changes::perform(const task& what) {
 
 changes::outcome changes::do_step(const task& what) {
   const auto ended = [](const result<void>& done) { return outcome{done ? std::string() : done.failure().text}; };
+  if (auto other = other_system(what); !other.empty()) return {std::move(other)};
   if (!what.adopt && what.kind == step_kind::restart) {
     parts_.restart();
     return {};
@@ -88,6 +89,16 @@ changes::outcome changes::do_step(const task& what) {
       break;
   }
   return {};
+}
+
+// Why a text that is another system's is refused; empty: it is of this one, or nobody knows. Whoever comes to an
+// address that another program had may mean that one.
+std::string changes::other_system(const task& what) const {
+  const auto theirs = topology::parse_topology(what.text, what.file, topology::process_env).model.name;
+  const std::lock_guard lock(mutex_);
+  const auto& ours = *now_.model->name;
+  if (!theirs.given || *theirs == ours) return {};
+  return "this is host " + parts_.home + " of " + ours + ", and the topology is that of " + *theirs;
 }
 
 // What is taken back is what was: its secrets are not read again.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 
 #include "admin/event_json.hpp"
+#include "admin/free_address.hpp"
 #include "base/text.hpp"
 #include "http/problem.hpp"
 #include "lifecycle/generation_pointer.hpp"
@@ -15,6 +17,7 @@
 #include "observability/log.hpp"
 #include "plan/applied.hpp"
 #include "plan/process_answers.hpp"
+#include "topology/address.hpp"
 #include "topology/validate.hpp"
 
 namespace gantry::admin {
@@ -124,6 +127,7 @@ plan::host_answer changes::answer(const std::string& text, const std::string& fi
   };
   take(std::move(found.problems));
   take(topology::validate(next.model, found.manifests));
+  take(addresses_in_use(next.model, *now.model));
   if (topology::has_errors(out.problems)) return out;
   plan::host_view view;
   view.host = parts_.home;
@@ -142,12 +146,38 @@ plan::host_answer changes::answer(const std::string& text, const std::string& fi
   return out;
 }
 
+// Where this host is to listen from its restart on, and somebody else does: it would not come back. What it listens on
+// itself is free by then.
+std::vector<topology::problem> changes::addresses_in_use(const topology::topology& next,
+                                                         const topology::topology& now) const {
+  std::vector<topology::problem> out;
+  const auto here = next.hosts.find(parts_.home);
+  const auto present = now.hosts.find(parts_.home);
+  if (here == next.hosts.end() || present == now.hosts.end()) return out;
+  const auto is_ours = [&](const std::string& address) {
+    const auto at = topology::parse_address(address);
+    for (const auto* own : {&*present->second.http, &*present->second.admin.address})
+      if (const auto known = topology::parse_address(*own); at && known && topology::collide(*at, *known)) return true;
+    return false;
+  };
+  const auto look_at = [&](const topology::setting<std::string>& address, const std::string& key) {
+    if (is_ours(*address) || !is_taken(*address)) return;
+    out.push_back(topology::make_problem(next.file, address.at, topology::severity::error,
+                                         "hosts." + parts_.home + "." + key,
+                                         *address + ", where another program listens", "an address that is free", {}));
+  };
+  look_at(here->second.http, "http");
+  if (here->second.admin.address.given) look_at(here->second.admin.address, "admin");
+  return out;
+}
+
 http::reply changes::files() const { return json_reply(plan::to_json(running())); }
 
 http::reply changes::topology() const {
   const std::lock_guard lock(mutex_);
   std::string out = "{";
   append_member(out, "host", parts_.home);
+  append_member(out, "system", *now_.model->name);
   append_member(out, "file", parts_.file);
   append_member(out, "applied", plan::digest_of_text(now_.text));
   append_member(out, "process", static_cast<std::uint64_t>(getpid()));
@@ -190,21 +220,26 @@ http::reply changes::begin(const question& what) {
                          "it runs " + present.substr(0, 16) + ", not " + wanted.substr(0, 16) +
                              ": somebody has applied another one since that was planned");
   if (thread_.joinable()) thread_.join();  // it has ended
-  busy_ = true;
   const auto id = std::to_string(getpid()) + "-" + std::to_string(++count_);
+  try {
+    thread_ = std::thread([this, next, id] {
+      auto end = perform(next);
+      const std::lock_guard done(mutex_);
+      for (auto& one : records_)
+        if (one.id == id) {
+          one.end = std::move(end);
+          one.running = false;
+        }
+      busy_ = false;
+      idle_.notify_all();
+    });
+  } catch (const std::system_error& e) {
+    return http::problem(503, "the system gives no thread for a step: " + std::string(e.what()));
+  }
+  // Nobody sees it before: who looks, and the thread at its end, waits for this lock.
+  busy_ = true;
   records_.push_back({id, next.adopt ? "adopt" : std::string(plan::name_of(next.kind)), next.subject, true, {}});
   if (records_.size() > remembered) records_.pop_front();
-  thread_ = std::thread([this, next, id] {
-    auto end = perform(next);
-    const std::lock_guard done(mutex_);
-    for (auto& one : records_)
-      if (one.id == id) {
-        one.end = std::move(end);
-        one.running = false;
-      }
-    busy_ = false;
-    idle_.notify_all();
-  });
   // The host's own process asks those of its plugins so, and waits for it.
   if (next.adopt && !parts_.keeps) {
     idle_.wait(lock, [this] { return !busy_; });

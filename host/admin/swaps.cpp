@@ -1,11 +1,14 @@
 #include "admin/swaps.hpp"
 
+#include <exception>
 #include <filesystem>
+#include <system_error>
 
 #include "admin/event_json.hpp"
 #include "base/text.hpp"
 #include "http/problem.hpp"
 #include "lifecycle/receipt.hpp"
+#include "observability/log.hpp"
 
 namespace gantry::admin {
 
@@ -39,20 +42,34 @@ http::reply swaps::begin(const question& what) {
   plugin_ = request.plugin;
   steps_.clear();
   last_.erase(plugin_);
-  thread_ = std::thread([this, request] { run(request); });
+  try {
+    thread_ = std::thread([this, request] { run(request); });
+  } catch (const std::system_error& e) {
+    plugin_.clear();
+    return http::problem(503, "the system gives no thread for a swap: " + std::string(e.what()));
+  }
   std::string out = "{";
   append_member(out, "plugin", request.plugin);
   return json_reply(out + ",\"running\":true}");
 }
 
+// Nothing that a swap meets may end the process.
 void swaps::run(const lifecycle::swap_request& what) {
-  const auto receipt = plugins_.swap(
-      what,
-      [this](const lifecycle::swap_step& step) {
-        const std::lock_guard lock(mutex_);
-        steps_.push_back(step);
-      },
-      given_up_);
+  lifecycle::swap_receipt receipt;
+  try {
+    receipt = plugins_.swap(
+        what,
+        [this](const lifecycle::swap_step& step) {
+          const std::lock_guard lock(mutex_);
+          steps_.push_back(step);
+        },
+        given_up_);
+  } catch (const std::exception& e) {
+    receipt.plugin = what.plugin;
+    receipt.host = host_;
+    receipt.reasons = {std::string("it ended with an exception: ") + e.what()};
+    observability::log_error("A swap ended with an exception.", {{"plugin", what.plugin}, {"error", e.what()}});
+  }
   const std::lock_guard lock(mutex_);
   last_[what.plugin] = lifecycle::to_json(receipt);
   plugin_.clear();

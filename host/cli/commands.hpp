@@ -16,6 +16,7 @@ struct run_arguments {
   bool watch = false;              // rebuilt plugins, and the topology when it changes, are taken as they come
   bool supervised = true;          // a parent process that survives starts it again
   std::vector<std::string> inner;  // of a process among those of one host: where each of them is, NAME=HOST:PORT
+  std::string state;               // the host's state directory, of an isolated plugin's process
   std::string control_group;       // of an isolated plugin's process; empty: it bounds itself, if at all
   std::string no_control_group;    // why there is none
 };

@@ -1,6 +1,7 @@
 #include "cli/deaths.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -86,9 +87,15 @@ deaths::deaths(topology_of now, process_plan& plan, std::vector<std::string> hos
   }
 }
 
-// What can't be read now leaves what was known.
-void deaths::follow(const std::string& host) {
-  if (auto model = now_(host)) plan_.follow(host, std::move(*model));
+// What can't be read now leaves what was known. A file may say anything by now: whatever it is, those that run go on.
+void deaths::follow(const std::string& process) {
+  const auto [host, plugin] = topology::split_process(process);
+  try {
+    if (auto model = now_(process, plugin.empty() ? std::string() : *plan_.model_of(host).state))
+      plan_.follow(host, std::move(*model));
+  } catch (const std::exception& e) {
+    log_error("What the host would start with can't be read.", {{"host", host}, {"error", e.what()}});
+  }
 }
 
 void deaths::look_at(const std::string& host) {
@@ -112,7 +119,7 @@ result<std::vector<supervisor::member>> deaths::members() {
 supervisor::aftermath deaths::after(const supervisor::member& which, pid_t pid, const supervisor::exit_report& how) {
   const auto process = topology::split_process(which.name);
   // A plugin may have come to the host, or have been changed, since this process has looked last.
-  follow(process.host);
+  follow(which.name);
   const auto& model = plan_.model_of(process.host);
   const auto& state = *model.state;
   const auto box = blackbox::read_box(supervisor::box_path(state, which.name));

@@ -17,8 +17,9 @@ namespace gantry::cli {
 
 class deaths {
  public:
-  // What a host would start with now; nothing: that can't be read.
-  using topology_of = std::function<std::optional<topology::topology>(const std::string& host)>;
+  // What a process would start with now, if its host has this state directory; nothing: that can't be read.
+  using topology_of =
+      std::function<std::optional<topology::topology>(const std::string& process, const std::string& state)>;
   // `open_log`: called before the first line of this process's own. The plan outlives it.
   deaths(topology_of now, process_plan& plan, std::vector<std::string> hosts, std::function<void()> open_log);
 
@@ -29,8 +30,8 @@ class deaths {
   supervisor::aftermath after(const supervisor::member& which, pid_t pid, const supervisor::exit_report& how);
 
  private:
-  // Takes over what a host runs by now.
-  void follow(const std::string& host);
+  // Takes over what the host of a process runs by now.
+  void follow(const std::string& process);
   // Takes over who is in quarantine on a host now.
   void look_at(const std::string& host);
 

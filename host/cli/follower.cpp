@@ -34,6 +34,7 @@ constexpr milliseconds quiet{60};
 constexpr milliseconds broken_after{1'500};
 constexpr milliseconds try_again{20};
 constexpr milliseconds try_again_when_away{1'000};
+constexpr milliseconds look_for_lost{200};
 // A developer looks at what was built: there is no need to watch it for the time that the topology gives to a swap.
 constexpr milliseconds probation{200};
 
@@ -94,11 +95,37 @@ void follower::watch_folders() {
   if (what_.whole) wanted.insert(std::filesystem::path(what_.file).parent_path().string());
   for (const auto& folder : wanted) {
     // One that is watched already keeps its number.
-    const int number = inotify_add_watch(inotify_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR);
+    const int number = inotify_add_watch(inotify_, folder.c_str(),
+                                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
     if (number >= 0) folders_[number] = folder;
-    if (number < 0 && unwatched_.insert(folder).second)
+    if (number < 0 && !lost_.contains(folder) && unwatched_.insert(folder).second)
       log_warn("A folder can't be watched; what is built there is not taken.",
                {{"folder", folder}, {"error", std::strerror(errno)}});
+  }
+}
+
+// A clean build makes its folder anew.
+void follower::lose(int watch) {
+  const auto found = folders_.find(watch);
+  if (found == folders_.end()) return;
+  log_warn("A watched folder went away; it is watched again once it is back.", {{"folder", found->second}});
+  lost_.insert(found->second);
+  folders_.erase(found);
+  inotify_rm_watch(inotify_, watch);  // one that was moved away is still watched, under its new name
+}
+
+void follower::find_lost() {
+  const auto lost = lost_;
+  watch_folders();
+  for (const auto& [number, folder] : folders_) lost_.erase(folder);
+  const auto now = steady_clock::now();
+  for (const auto& folder : lost) {
+    if (lost_.contains(folder)) continue;
+    log_info("A folder is watched again.", {{"folder", folder}});
+    // What was built there meanwhile.
+    if (std::filesystem::path(what_.file).parent_path() == folder) take(what_.file, now);
+    for (const auto& [path, plugin] : libraries_)
+      if (std::filesystem::path(path).parent_path() == folder) rebuilt_[plugin] = {now};
   }
 }
 
@@ -110,6 +137,7 @@ void follower::run() {
     eventfd_read(wake_, &count);
     if (ending_) return;
     if (inotify_ >= 0) read_events();
+    if (!lost_.empty()) find_lost();
     const auto now = steady_clock::now();
     if (asked_.exchange(false) || (topology_changed_ && now >= topology_due_)) bring_topology();
     renew_due(steady_clock::now());
@@ -119,6 +147,7 @@ void follower::run() {
 int follower::wait_ms(time_point now) const {
   auto until = time_point::max();
   if (topology_changed_) until = topology_due_;
+  if (!lost_.empty()) until = std::min(until, now + look_for_lost);
   for (const auto& [plugin, build] : rebuilt_)
     until = std::min(until, now < build.last + quiet ? build.last + quiet : now + try_again);
   if (until == time_point::max()) return -1;
@@ -136,6 +165,7 @@ void follower::read_events() {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
       if ((event.mask & IN_Q_OVERFLOW) != 0) take_all(now);
+      if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0) lose(event.wd);
       const auto folder = folders_.find(event.wd);
       if (folder != folders_.end() && event.len != 0)
         take(folder->second + "/" + std::string(buffer.data() + at + sizeof event), now);

@@ -38,6 +38,8 @@ class follower {
 
   void run();
   void watch_folders();
+  void lose(int watch);
+  void find_lost();
   void read_events();
   void take(const std::string& path, time_point now);
   void take_all(time_point now);
@@ -51,6 +53,7 @@ class follower {
   int inotify_ = -1;                              // -1: nothing is watched
   std::map<int, std::string> folders_;            // by watch
   std::set<std::string> unwatched_;               // folders that can't be, which was said
+  std::set<std::string> lost_;                    // folders that went away, and are watched again once they are back
   std::map<std::string, std::string> libraries_;  // plugins by the paths where their files may be
   std::map<std::string, rebuilt> rebuilt_;        // plugins whose file has changed
   bool topology_changed_ = false;

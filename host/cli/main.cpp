@@ -30,6 +30,7 @@ void add_run(CLI::App& app, run_arguments& with, action& chosen) {
               "Run the host in this very process: what ends it is not started again");
   // For the processes that it starts itself.
   c->add_option("--inner", with.inner, "Where a process of this host is, NAME=HOST:PORT")->group("");
+  c->add_option("--state", with.state, "Where the host of this process keeps its state")->group("");
   c->add_option("--control-group", with.control_group, "The group that bounds this process")->group("");
   c->add_option("--no-control-group", with.no_control_group, "Why there is none")->group("");
   auto* const json = c->add_flag("--json", with.json, "JSON log lines, no table");

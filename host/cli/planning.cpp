@@ -108,8 +108,13 @@ std::optional<planning> ask_hosts(const plan_arguments& with) {
       answers.push_back(std::move(*answer));
       auto text_of_host = read_text(*topology, "text");
       auto runs = plan::digest_of_text(text_of_host);
-      out.hosts[name] = {at, next.model.hosts.contains(name) ? places.back() : at, at, std::move(text_of_host),
-                         std::move(runs)};
+      out.hosts[name] = {at,
+                         next.model.hosts.contains(name) ? places.back() : at,
+                         at,
+                         std::move(text_of_host),
+                         std::move(runs),
+                         0,
+                         read_text(*topology, "system")};
       answered = true;
       break;
     }

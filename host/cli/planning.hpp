@@ -23,6 +23,7 @@ struct planned_host {
   std::string applied;        // the text of the topology that it ran then
   std::string runs;           // SHA-256 of the one that it runs now
   std::uint64_t process = 0;  // that has done steps of the plan; 0: none was
+  std::string system{};       // the name of the topology that it ran then; empty: it did not say
 };
 
 struct planning {

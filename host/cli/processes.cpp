@@ -107,6 +107,7 @@ supervisor::member process_plan::member_of(const std::string& host, const std::s
   } else {
     out.limits = limits_of(model.plugins.at(plugin).restart);
     out.ended_by = host;
+    out.arguments.insert(out.arguments.end(), {"--state", *model.state});
     if (const auto& limits = model.plugins.at(plugin).limits; limits_of(limits).any()) {
       const auto group = group_of(out.name, limits);
       out.arguments.insert(out.arguments.end(), {group ? "--control-group" : "--no-control-group",

@@ -35,7 +35,8 @@ int quarantine_list(const remote_arguments& remote) {
       out.add({host.name.empty() ? host.address : host.name, p.plugin, std::to_string(p.generation), p.since, p.why});
     }
   }
-  if (!remote.json) std::fputs(any ? out.text().c_str() : "no plugin is in quarantine\n", stdout);
+  // Of a host that does not answer nobody knows.
+  if (!remote.json && (any || good)) std::fputs(any ? out.text().c_str() : "no plugin is in quarantine\n", stdout);
   return good ? 0 : 1;
 }
 

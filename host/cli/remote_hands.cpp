@@ -134,7 +134,12 @@ result<std::string> remote_hands::find(planned_host& host) const {
     auto said = options_.ask(*at, "GET", "/admin/topology", {});
     if (!said) {
       why = said.failure();
-    } else if (read_text(*said, "host") == host.at.name) {
+    } else if (read_text(*said, "host") != host.at.name) {
+      why = {errc::unavailable, at->address + " is host " + read_text(*said, "host") + " by now"};
+    } else if (const auto system = read_text(*said, "system"); !host.system.empty() && system != host.system) {
+      // Hosts of other systems have the same names.
+      why = {errc::unavailable, at->address + " is a host of " + system + ", not of " + host.system};
+    } else {
       host.at = remote_host(*at);
       return said;
     }

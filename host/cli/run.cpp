@@ -144,25 +144,30 @@ struct chosen_topology {
   std::optional<plan::applied_topology> applied;  // the note that says so; nothing: it is the file that counts
 };
 
-// The topology file, or what was applied to the host since, as long as the file is what it was then.
-chosen_topology choose_topology(const std::string& file, const std::string& host) {
+// The topology file, or what was applied to the host since, as long as the file is what it was then. A plugin's process
+// that is started again while its host lives on runs what the host runs, whatever has become of the file. `state`: that
+// host's state directory; empty: as the file says.
+chosen_topology choose_topology(const std::string& file, const std::string& host, const std::string& state) {
   std::ifstream in(file, std::ios::binary);
   chosen_topology out;
   out.file_text.assign(std::istreambuf_iterator<char>(in), {});
   out.text = out.file_text;
   if (host.empty()) return out;
+  const auto process = topology::split_process(host);
   const auto read = topology::parse_topology(out.file_text, file, topology::process_env);
-  auto applied = plan::read_applied(*read.model.state, topology::split_process(host).host);
-  if (applied && applied->file_digest == plan::digest_of_text(out.file_text)) {
+  auto applied = plan::read_applied(state.empty() ? *read.model.state : state, process.host);
+  const bool host_runs_it = !process.plugin.empty() && applied && applied->by_who_lives;
+  if (applied && (host_runs_it || applied->file_digest == plan::digest_of_text(out.file_text))) {
     out.text = applied->text;
     out.applied = std::move(applied);
   }
   return out;
 }
 
-// What a host would start with now. Nothing: it can't be read, or the host would not start with it.
-std::optional<topology::topology> topology_to_start(const std::string& file, const std::string& host) {
-  const auto chosen = choose_topology(file, host);
+// What a process of a host would start with now. Nothing: it can't be read, or the host would not start with it.
+std::optional<topology::topology> topology_to_start(const std::string& file, const std::string& process,
+                                                    const std::string& state) {
+  const auto chosen = choose_topology(file, process, state);
   auto read = topology::parse_topology(chosen.text, file, topology::process_env);
   if (std::any_of(read.problems.begin(), read.problems.end(), fatal)) return std::nullopt;
   return std::move(read.model);
@@ -297,7 +302,7 @@ int run(const run_arguments& arguments) {
   const auto open_log = [&log] { observability::open_log(log); };
   // Looks at the plugins' files too; then this process is the host.
   const auto be = [&](const std::string& process, bool says, const topology::inner_addresses& with) {
-    const auto chosen = choose_topology(arguments.topology, process);
+    const auto chosen = choose_topology(arguments.topology, process, arguments.state);
     if (chosen.text != chosen.file_text)
       parsed = topology::parse_topology(chosen.text, arguments.topology, topology::process_env);
     const auto checked = loader::validate(std::move(parsed));
@@ -323,7 +328,9 @@ int run(const run_arguments& arguments) {
 
   const auto model = parsed.model;
   process_plan plan(arguments, model, hosts);
-  const auto now = [&](const std::string& host) { return topology_to_start(arguments.topology, host); };
+  const auto now = [&](const std::string& process, const std::string& state) {
+    return topology_to_start(arguments.topology, process, state);
+  };
   deaths what_follows(now, plan, hosts, open_log);
   auto members = what_follows.members();
   if (!members) {

@@ -89,7 +89,14 @@ int swap(const remote_arguments& remote, const swap_arguments& with) {
     for (const auto& host : hosts) {
       remote_hosts one{host};
       const auto last = progress(one, with.plugin);
-      if (!last || !last->ended) continue;
+      if (!last) continue;
+      if (last->running && !remote.json) {
+        std::printf("%s%sa swap of %s is under way%s%s\n", host.name.c_str(), host.name.empty() ? "" : ": ",
+                    with.plugin.c_str(), last->steps.empty() ? "" : ", after ",
+                    last->steps.empty() ? "" : last->steps.back().first.c_str());
+        end = 0;
+      }
+      if (!last->ended) continue;
       end = 0;
       if (remote.json) {
         std::printf("%s\n", last->receipt.c_str());

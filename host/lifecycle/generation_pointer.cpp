@@ -1,6 +1,8 @@
 #include "lifecycle/generation_pointer.hpp"
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <fstream>
 
 #include "base/replace_file.hpp"
@@ -17,8 +19,10 @@ std::filesystem::path path_of(const std::filesystem::path& state, const std::str
 result<std::optional<generation_pointer>> read_pointer(const std::filesystem::path& state, const std::string& plugin,
                                                        const std::string& host) {
   const auto path = path_of(state, plugin, host);
+  errno = 0;
   std::ifstream in(path);
-  if (!in) return std::optional<generation_pointer>();
+  if (!in && errno == ENOENT) return std::optional<generation_pointer>();
+  if (!in) return error{errc::io, path.string() + ": " + std::strerror(errno)};
   generation_pointer out;
   int number = 0;
   bool whole = false;
@@ -55,8 +59,7 @@ result<std::optional<generation_pointer>> read_pointer(const std::filesystem::pa
     } else if (name == "end") {
       whole = true;
     } else {
-      return bad(
-          "generation, copy, digest, library-digest, preferred, former-copy, former-digest, former-run or end");
+      return bad("generation, copy, digest, library-digest, preferred, former-copy, former-digest, former-run or end");
     }
   }
   if (!whole || out.copy.empty() || out.digest.empty())

@@ -1,5 +1,6 @@
 // A plugin from its file to its first event: loads, declares, opens its store, starts.
 #include <condition_variable>
+#include <system_error>
 #include <thread>
 
 #include "jobs/job_board.hpp"
@@ -24,13 +25,18 @@ result<void> plugin_set::bounded(entry& e, const char* step, const std::function
     result<void> end;
   };
   auto state = std::make_shared<shared>();
-  std::thread runner([state, what] {
-    auto end = what();
-    const std::lock_guard lock(state->mutex);
-    state->end = std::move(end);
-    state->done = true;
-    state->over.notify_one();
-  });
+  std::thread runner;
+  try {
+    runner = std::thread([state, what] {
+      auto end = what();
+      const std::lock_guard lock(state->mutex);
+      state->end = std::move(end);
+      state->done = true;
+      state->over.notify_one();
+    });
+  } catch (const std::system_error& failed) {
+    return error{errc::unavailable, e.id + ": " + step + ": the system gives no thread: " + failed.what()};
+  }
   std::unique_lock lock(state->mutex);
   if (state->over.wait_for(lock, parts_.start_timeout, [&] { return state->done; })) {
     lock.unlock();

@@ -110,16 +110,13 @@ class plugin_set::swap_run {
       if (!receipt_.busy || what_.run.empty()) keep(!receipt_.busy);
       return receipt_;
     }
+    const leaving done(*this);
     before_ = work_of(present().counts);
     // Should the process end in it, this is what is left to say so.
     receipt_.outcome = swap_outcome::begun;
     keep();
     receipt_.outcome = swap_outcome::refused;
     go();
-    {
-      const std::lock_guard lock(set_.mutex_);
-      entry_->swapping = false;
-    }
     receipt_.work = work_of(present().counts) - before_;
     keep();
     remove_old_copies(*model().state, what_.plugin);
@@ -127,6 +124,21 @@ class plugin_set::swap_run {
   }
 
  private:
+  // The entry is nobody's again, however this one ends.
+  class leaving {
+   public:
+    explicit leaving(swap_run& of) : of_(of) {}
+    ~leaving() {
+      const std::lock_guard lock(of_.set_.mutex_);
+      of_.entry_->swapping = false;
+    }
+    leaving(const leaving&) = delete;
+    leaving& operator=(const leaving&) = delete;
+
+   private:
+    swap_run& of_;
+  };
+
   void keep(bool last = true) const {
     if (auto kept = keep_receipt(*set_.parts_.model->state, receipt_, last); !kept)
       log_warn("A swap's receipt could not be kept.", {{"plugin", what_.plugin}, {"error", kept.failure().text}});
@@ -373,7 +385,8 @@ class plugin_set::swap_run {
     {
       const std::lock_guard lock(set_.mutex_);
       former_ = std::move(next_);
-      std::swap(former_->model, entry_->model);
+      // A swap by hand goes by whatever topology was taken up meanwhile.
+      if (what_.by) std::swap(former_->model, entry_->model);
       std::swap(former_->begun, entry_->begun);
       std::swap(former_->file, entry_->file);
       std::swap(former_->running, entry_->running);

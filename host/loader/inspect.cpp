@@ -83,7 +83,7 @@ result<void> check_abi(const std::string& file_name, abi_version plugin, abi_ver
   const std::string text =
       file_name + ": built for ABI " + to_text(plugin) + ", this host has " + to_text(host) + ": rebuild the plugin";
   if (plugin < host) return error{errc::unsupported, text};
-  return error{errc::unsupported, text + " or use gantry >= " + to_text(plugin)};
+  return error{errc::unsupported, text + " or use a gantry with ABI >= " + to_text(plugin)};
 }
 
 result<manifest> manifest_of(const file_image& image, const elf_facts& facts) {

@@ -37,7 +37,7 @@ result<manifest> manifest_of(const file_image& image, const elf_facts& facts);
 abi_version host_abi() noexcept;
 
 // Whether a host with ABI `host` loads what was built for `plugin`. unsupported: e.g. "order.so: built for ABI 2.1,
-// this host has 1.0: rebuild the plugin or use gantry >= 2.1".
+// this host has 1.0: rebuild the plugin or use a gantry with ABI >= 2.1".
 result<void> check_abi(const std::string& file_name, abi_version plugin, abi_version host);
 
 }  // namespace gantry::loader

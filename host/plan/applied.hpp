@@ -1,6 +1,6 @@
-// Which topology a host runs: <state>/topology/<host>.yaml, and beside it of which topology file it was taken. What
-// `gantry apply` has brought counts at the next start as long as that file is what it was then; once it differs, the
-// file wins. Thread: any; one writer a host.
+// Which topology a host runs, and of which topology file it was taken: <state>/topology/<host>.applied; beside it, for
+// people, the text alone as <host>.yaml. What `gantry apply` has brought counts at the next start as long as that file
+// is what it was then; once it differs, the file wins. Thread: any; one writer a host.
 #pragma once
 
 #include <filesystem>
@@ -19,12 +19,13 @@ struct applied_topology {
   // What it ran before, for whoever takes that back: the note of then is this. Empty: nobody will.
   std::string former_digest{};       // SHA-256 of the text
   std::string former_file_digest{};  // its file_digest
+  bool by_who_lives = false;         // the process that has written it still runs
 };
 
 // Durable when it returns. io.
 result<void> write_applied(const std::filesystem::path& state, const std::string& host, const applied_topology& what);
 
-// Nothing: no host of this name has written one, or it is not complete.
+// Nothing: no host of this name has written one, or it is not complete, or there is no state directory (an empty path).
 std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host);
 
 // The file that says what a host runs, as long as the text beside it is the one that it names.

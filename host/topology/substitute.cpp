@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
@@ -13,6 +14,13 @@ namespace {
 constexpr std::streamsize most_bytes = 1 << 20;
 
 std::optional<std::string> secret_file(const std::string& path, bad_reference& why) {
+  // Whoever opens a pipe waits for somebody to write.
+  std::error_code unknown;
+  if (const auto kind = std::filesystem::status(path, unknown);
+      std::filesystem::exists(kind) && !std::filesystem::is_regular_file(kind)) {
+    why = {"${file:" + path + "}, which is no regular file", "a file that this process may read", {}};
+    return std::nullopt;
+  }
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
   std::string text(static_cast<std::size_t>(most_bytes) + 1, '\0');

@@ -3,7 +3,7 @@
 //   order_flow [--mode in-process|http] [--seconds S] [--window N] [--rate R] [--orders N] [--data DIR] [--durability
 //   power|process] [--mail DIR]
 //              [--servers DIR | --brokers HOST:PORT --postgres URL [--kafka-pid N --postgres-pid N]] [--pool N]
-//              [--batch N]
+//              [--batch N] [--kafka-properties 'linger.ms: "5"']
 //
 // On the local bus and SQLite; with --servers on a Kafka broker and a PostgreSQL server that the scripts in DIR
 // (deploy/servers) start for this run, with --brokers and --postgres on such as run already and hold no shop. Then what
@@ -45,7 +45,7 @@ using bench::watcher;
 std::string topology_text(const arguments& a) {
   std::string t = "version: 1\nname: bench\n";
   if (a.on_servers()) {
-    t += "bus: { driver: kafka, brokers: \"" + a.servers.brokers + "\" }\n";
+    t += "bus: { driver: kafka, brokers: \"" + a.servers.brokers + "\", properties: { " + a.kafka_properties + " } }\n";
     t += "stores:\n  default: { driver: postgres, url: \"" + a.servers.postgres +
          "\", schema: \"{plugin}\", pool: " + std::to_string(a.pool) + ", durability: " + a.durability + " }\n";
   } else {
@@ -188,6 +188,8 @@ int main(int argc, char** argv) {
       a.servers.kafka_pid = std::stoi(text);
     else if (name == "--postgres-pid")
       a.servers.postgres_pid = std::stoi(text);
+    else if (name == "--kafka-properties")
+      a.kafka_properties = text;
     else if (name == "--pool")
       a.pool = std::stoul(text);
     else if (name == "--batch")

@@ -18,11 +18,12 @@ struct arguments {
   std::string data;
   std::string plugins = GANTRY_PLUGIN_DIR;
   std::string durability = "power";
-  std::string mail;            // where .eml files go; a directory of `data` unless given
-  std::string server_scripts;  // start servers by these
-  bench::servers servers;      // or use these, when brokers are named
-  std::size_t pool = 4;        // connections of a plugin to PostgreSQL
-  std::size_t batch = 256;     // events of one transaction
+  std::string mail;              // where .eml files go; a directory of `data` unless given
+  std::string server_scripts;    // start servers by these
+  bench::servers servers;        // or use these, when brokers are named
+  std::string kafka_properties;  // of the bus, as YAML pairs
+  std::size_t pool = 4;          // connections of a plugin to PostgreSQL
+  std::size_t batch = 256;       // events of one transaction
   bool on_servers() const { return !servers.brokers.empty(); }
 };
 

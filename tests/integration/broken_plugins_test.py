@@ -25,7 +25,7 @@ UNLOADABLE = [
 
 # Plugins that fail before they run: what the host must say about each.
 FAILING = {
-    "wrong-abi": ["wrong-abi.so", "built for ABI 99.0", "this host has 1.", "rebuild the plugin or use gantry >= 99.0"],
+    "wrong-abi": ["wrong-abi.so", "built for ABI 99.0", "this host has 1.", "rebuild the plugin or use a gantry with ABI >= 99.0"],
     "no-symbol": ["no-symbol.so", "no symbol gantry_plugin"],
     "truncated": ["truncated.so"],
     "cut-to-100-bytes": ["cut-to-100-bytes.so"],

@@ -11,6 +11,7 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -125,6 +126,39 @@ def tell_of_plans(r):
         r.check("an error has its place", code == 1 and "topology.yaml:" in out and ": error: topics." in out, (code, out, err))
         code, out, err = shop.apply()
         r.check("and is not applied", code == 1 and shop.version("order") == "1.0.0", (code, out, err))
+
+
+def tell_of_rubbish(r):
+    """A topology file that says nothing, is planned, applied, or met by the processes of a shop that runs."""
+    with OwnShop() as shop:
+        shop.edit("payment: { hosts: [main],", "payment: { hosts: [main], isolation: process, ")
+        shop.start()
+        good = shop.file.read_text()
+        rubbish = shop.folder / "rubbish.yaml"
+        for text in ("plugins: [", "a: b: c", "\t- x", "\0\1\2", ""):
+            rubbish.write_text(text)
+            for words in (["plan"], ["apply"], ["run", "--host", "main"], ["validate"]):
+                code, out, err = shop.cli(*words, topology=rubbish)
+                r.check(f"{words[0]} refuses {text!r}", code == 1 and "rubbish.yaml" in out + err, (code, out, err))
+        with socket.create_server(("127.0.0.1", 0)) as somebody:
+            taken = "127.0.0.1:" + str(somebody.getsockname()[1])
+            rubbish.write_text(good.replace(f"127.0.0.1:{shop.port}", taken))
+            code, out, err = shop.cli("plan", topology=rubbish)
+            r.check("an address that somebody has is named before anything happens",
+                    code == 1 and f"{taken}, where another program listens" in out + err, (code, out, err))
+        for text in ("plugins: [", "", good.replace("name: shop", "name: another"), good.replace("payment: {", "payment: { stall_after: 11s, ")):
+            shop.file.write_text(text)
+            pid = eventually(lambda: (shop.row("payment") or {}).get("pid"))
+            shop.deaths += 1
+            os.kill(pid, signal.SIGKILL)
+            r.check(f"a plugin's process comes back as its host has it, with {text[:12]!r} in the file",
+                    eventually(lambda: shop.row("payment").get("pid") not in (None, pid) and shop.is_ready()), shop.log[-3000:])
+            order = shop.order(f"rubbish-{len(text)}")
+            r.check("and the shop sells", order.status == 201 and
+                    shop.order_ends(order.json()["orderId"], {"Confirmed", "Cancelled"})["status"] == "Confirmed", order)
+        shop.file.write_text(good)
+        code, out, err = shop.plan()
+        r.check("nothing of it was taken", code == 0 and "nothing to do" in out, (code, out, err))
 
 
 def tell_of_changes(r):
@@ -436,6 +470,16 @@ def tell_of_watching(r):
             shop.build(VERSIONS / "next/order.so")
             r.check("until it is mended", eventually(lambda: shop.version("order") == "1.1.0"), shop.log[-2000:])
             eventually(lambda: shop.log.count("A rebuilt plugin runs") == 7)
+            # A clean build removes its folder first.
+            former = shop.own.with_name("plugins-of-before")
+            shop.own.rename(former)
+            shutil.copytree(former, shop.own)
+            r.check("a folder that is made anew is watched again", shop.wait_log("A folder is watched again"), shop.log[-2000:])
+            shop.build(VERSIONS / "other/order.so")
+            for kind, wanted in (("other", "1.1.1"), ("next", "1.1.0")):
+                shop.build(VERSIONS / kind / "order.so")
+                r.check(f"what is built there runs: {wanted}", eventually(lambda: shop.version("order") == wanted), shop.log[-2000:])
+            eventually(lambda: shop.log.count("A rebuilt plugin runs") == 9)
         # A second is what it is meant to take; machines differ.
         print("   from the end of the build until it serves: " + ", ".join(f"{1000 * t:.0f} ms" for t in took))
         load.check(r, "watch")
@@ -505,6 +549,7 @@ def tell_of_the_page(r, shop):
 
 STORIES = {
     "plans": tell_of_plans,
+    "rubbish": tell_of_rubbish,
     "changes": tell_of_changes,
     "another_file": tell_of_another_file,
     "rollback": tell_of_rollback,

@@ -107,6 +107,8 @@ def check_finding(name, found, how, work):
 
 
 def is_well(shop, name, key):
+    # Past the functions of the C library others are suspected as well: those run apart too, and come up meanwhile.
+    report.check(f"{name}: all are up", eventually(shop.is_ready), shop.log[-3000:])
     placed = shop.order(key)
     report.check(f"{name}: an order is taken", placed.status == 201, placed)
     if placed.status == 201:

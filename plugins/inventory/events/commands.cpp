@@ -51,6 +51,7 @@ void commands::try_to_hold(gantry::tx& tx, std::string_view order_id, const std:
     left.push_back(*after);
   }
   if (left.size() == lines.size()) {
+    reservations_.remember(order_id, text);
     for (std::size_t i = 0; i < lines.size(); ++i) after_hold(tx, lines[i], left[i]);
     tell_lines(tx, "InventoryReserved", order_id, text);
     return;

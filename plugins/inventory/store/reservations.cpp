@@ -33,12 +33,15 @@ bool reservations::may_be_passed(std::string_view order_id, gantry::instant now)
   return !created || *created < now.us - timeout_us_ / 2;
 }
 
-bool reservations::open(gantry::tx& tx, std::string_view order_id, std::string_view lines) {
+bool reservations::open(gantry::tx& tx, std::string_view order_id, std::string_view lines) const {
   const gantry::instant now = tx.now();
   if (tx.exec(open_sql_, order_id, lines, now.us + timeout_us_) == 0) return false;
-  open_.put(order_id, std::string(lines));
   if (may_be_passed(order_id, now)) tx.exec("INSERT INTO late_reservations (order_id) VALUES ($1)", order_id);
   return true;
+}
+
+void reservations::remember(std::string_view order_id, std::string_view lines) {
+  open_.put(order_id, std::string(lines));
 }
 
 std::optional<std::string> reservations::close(gantry::tx& tx, std::string_view order_id, reservation_state to) {

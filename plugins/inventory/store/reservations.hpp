@@ -38,7 +38,10 @@ class reservations {
   reservations(bool postgres, std::int64_t timeout_us);
 
   // Adds a held reservation; false when the order is known already.
-  bool open(gantry::tx& tx, std::string_view order_id, std::string_view lines);
+  bool open(gantry::tx& tx, std::string_view order_id, std::string_view lines) const;
+
+  // What open() has added is held, as far as this transaction goes: close() need not read it. [lane]
+  void remember(std::string_view order_id, std::string_view lines);
 
   // Held -> committed, or held -> released; the lines. Nothing when the order is not in the state held.
   std::optional<std::string> close(gantry::tx& tx, std::string_view order_id, reservation_state to);

@@ -62,10 +62,11 @@ gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx&
   if (is_partial_refund(event)) return gantry::ok;
   const order_flow::usual_move* const usual = flow_.usual(event.type());
   if (usual != nullptr && follow_remembered(event, *usual, tx)) return gantry::ok;
+  recent_.forget(event.key());  // it goes another way than most
   if (usual != nullptr && (tells_goods(usual->move) || goes_on(usual->move))) {
     const auto whole = load_order(tx, event.key());
     if (!whole) return gantry::ok;  // an order of another shop on the same bus
-    if (goes_on(usual->move)) {
+    if (goes_on(usual->move) && is_worth_remembering(*whole)) {
       recent_.put(whole->order_id, *whole);
       if (follow_remembered(event, *usual, tx)) return gantry::ok;
       recent_.forget(whole->order_id);
@@ -113,6 +114,7 @@ bool order_progress::follow_usual_path(const gantry::event& event, const order_h
 }
 
 void order_progress::on_timer(std::string_view order_id, gantry::tx& tx) {
+  recent_.forget(order_id);
   const auto order = load_head(tx, order_id);
   if (!order) return;
   const auto before = standing_of(*order);

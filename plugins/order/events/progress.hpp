@@ -21,7 +21,9 @@ class order_progress {
 
   // A new order as this transaction wrote it: the next event finds it without a read. `seq`: as insert_order() told.
   // [lane]
-  void remember(const order_row& placed, std::int64_t seq) { recent_.put(placed.order_id, placed).seq = seq; }
+  void remember(const order_row& placed, std::int64_t seq) {
+    if (is_worth_remembering(placed)) recent_.put(placed.order_id, placed).seq = seq;
+  }
 
   // An event of inventory, payment or shipping. [lane]
   gantry::outcome on_event(const gantry::event& event, gantry::tx& tx);
@@ -55,7 +57,13 @@ class order_progress {
   static void tell(gantry::tx& tx, const publication& what, std::int64_t deadline_before_us, std::int64_t deadline_us);
   static void note_finished(gantry::tx& tx, std::string_view order_id, const order_move& move);
 
-  static constexpr std::size_t most_remembered = 4096;  // of 1 to 2 kB
+  // Orders of a hundred lines are read instead: what is remembered is at most some 16 MB.
+  static bool is_worth_remembering(const order_row& order) {
+    return order.lines.size() + order.address.size() <= most_goods_remembered;
+  }
+
+  static constexpr std::size_t most_remembered = 4096;
+  static constexpr std::size_t most_goods_remembered = 3072;
 
   const order_flow& flow_;
   gantry::host host_;

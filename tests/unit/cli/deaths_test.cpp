@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 
 #include "lifecycle/generation_pointer.hpp"
 #include "loader/file_image.hpp"
@@ -64,9 +65,13 @@ class DeathsTest : public ::testing::Test {
     blackbox::leave(box->mine());
     return out;
   }
+  std::optional<topology::topology> next() const {
+    if (unreadable) throw std::runtime_error("cannot make absolute path");
+    return now;
+  }
   deaths& follows() {
     if (!follows_)
-      follows_.emplace([this](const std::string&) { return std::optional(now); }, plan, names{"main"}, [] {});
+      follows_.emplace([this](const std::string&, const std::string&) { return next(); }, plan, names{"main"}, [] {});
     return *follows_;
   }
   names confined() const {
@@ -85,6 +90,7 @@ class DeathsTest : public ::testing::Test {
 
   const std::filesystem::path folder = new_folder();
   topology::topology now = with({"order"});
+  bool unreadable = false;
   const topology::topology at_the_start = now;
   process_plan plan{run_arguments{}, at_the_start, {"main"}};
   std::optional<deaths> follows_;
@@ -106,6 +112,13 @@ TEST_F(DeathsTest, ALibraryThatWasChangedSinceTheLastSwapIsConfinedLikeAnyOther)
   build("order", "the second file");
   dies_in("order", 2);
   EXPECT_EQ(confined(), names{"order"}) << "the next start takes it again";
+}
+
+TEST_F(DeathsTest, WhatCanNotBeReadAnyMoreLeavesWhatWasKnown) {
+  follows();
+  unreadable = true;
+  EXPECT_EQ(named(dies_in("order", 1)), (names{"main", "main~order"}));
+  EXPECT_EQ(confined(), names{"order"});
 }
 
 TEST_F(DeathsTest, APluginThatHasComeSinceTheStartIsConfinedToo) {

@@ -27,6 +27,7 @@ class stepping_clock final : public clock {
 struct fake_host {
   std::string name;
   std::string address;
+  std::string system = "shop";
   std::uint64_t process = 1;
   std::string text = "former";
   std::string error;                       // of the last step
@@ -58,7 +59,7 @@ class RemoteHandsTest : public testing::Test {
       hosts_[name].name = name;
       hosts_[name].address = name + ":1";
       const remote_host at{name, name + ":1", {}, {}};
-      asked_.hosts[name] = {at, at, at, "former", plan::digest_of_text("former")};
+      asked_.hosts[name] = {at, at, at, "former", plan::digest_of_text("former"), 0, "shop"};
     }
   }
 
@@ -99,8 +100,8 @@ class RemoteHandsTest : public testing::Test {
     if (at == hosts_.end() || at->second.away) return gone(to.address);
     auto& host = at->second;
     if (target == "/admin/topology")
-      return R"({"host":")" + host.name + R"(","file":"/shop.yaml","applied":")" + plan::digest_of_text(host.text) +
-             R"(","process":)" + std::to_string(host.process) + "}";
+      return R"({"host":")" + host.name + R"(","system":")" + host.system + R"(","file":"/shop.yaml","applied":")" +
+             plan::digest_of_text(host.text) + R"(","process":)" + std::to_string(host.process) + "}";
     if (target == "/admin/plugins") return host.rows();
     if (method == "GET") {
       if (host.silent > 0 && host.silent-- > 0) return gone(to.address);
@@ -158,6 +159,22 @@ TEST_F(RemoteHandsTest, AHostThatMovedIsFoundWhereItWasWhenItGoesBack) {
   EXPECT_EQ(hosts_["a"].address, "a:1");
   EXPECT_EQ(hosts_["a"].text, "former");
   EXPECT_TRUE(was_told("a swap order back"));
+}
+
+// Hosts are called main in most systems.
+TEST_F(RemoteHandsTest, AHostOfAnotherSystemAtTheNewAddressIsLeftAlone) {
+  hosts_["x"] = {};
+  hosts_["x"].name = "a";
+  hosts_["x"].address = "a:2";
+  hosts_["x"].system = "first";
+  hosts_["x"].process = 9;
+  asked_.hosts["a"].then.address = "a:2";
+  hosts_["a"].ends = [](fake_host& host) { host.away = true; };
+  const auto end = run({of(step_kind::restart, "a")});
+  ASSERT_FALSE(end);
+  EXPECT_EQ(hosts_["x"].text, "former");
+  EXPECT_EQ(std::ranges::count_if(told_, [](const auto& what) { return what.starts_with("a "); }), 2)
+      << "adopted and restarted, and nobody is there to take it back";
 }
 
 TEST_F(RemoteHandsTest, AMomentOfSilenceIsNoFailure) {

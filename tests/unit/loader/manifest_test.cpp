@@ -68,9 +68,9 @@ TEST(Manifest, ALiarIsToldEachDifference) {
 TEST(Abi, TheSameMajorAndNoNewerMinorFits) {
   EXPECT_TRUE(check_abi("order.so", {1, 0}, {1, 4}));
   EXPECT_EQ(check_abi("order.so", {2, 1}, {1, 4}).failure().text,
-            "order.so: built for ABI 2.1, this host has 1.4: rebuild the plugin or use gantry >= 2.1");
+            "order.so: built for ABI 2.1, this host has 1.4: rebuild the plugin or use a gantry with ABI >= 2.1");
   EXPECT_EQ(check_abi("order.so", {1, 5}, {1, 4}).failure().text,
-            "order.so: built for ABI 1.5, this host has 1.4: rebuild the plugin or use gantry >= 1.5");
+            "order.so: built for ABI 1.5, this host has 1.4: rebuild the plugin or use a gantry with ABI >= 1.5");
   EXPECT_EQ(check_abi("order.so", {1, 5}, {2, 0}).failure().text,
             "order.so: built for ABI 1.5, this host has 2.0: rebuild the plugin");
 }

@@ -1,6 +1,7 @@
 #include "plan/applied.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -28,11 +29,47 @@ TEST_F(AppliedTest, WhatAHostRunsIsFoundAgain) {
   EXPECT_EQ(applied_hosts(state_), std::vector<std::string>{"main"});
 }
 
-TEST_F(AppliedTest, ATextWithoutItsNoteDoesNotCount) {
-  ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n"}));
-  std::ofstream(state_ / "topology/main.yaml") << "version: 1\nname: cut off between the two\n";
+TEST_F(AppliedTest, ANoteThatWasCutOffDoesNotCount) {
+  ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\nname: shop\n"}));
+  std::filesystem::resize_file(applied_note(state_, "main"),
+                               std::filesystem::file_size(applied_note(state_, "main")) - 3);
   EXPECT_FALSE(read_applied(state_, "main"));
   EXPECT_TRUE(std::filesystem::exists(applied_note(state_, "main"))) << "by which a start knows that it has to warn";
+}
+
+TEST_F(AppliedTest, TheCopyForPeopleDecidesNothing) {
+  ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n\nname: shop\n"}));
+  std::ofstream(state_ / "topology/main.yaml") << "version: 1\nname: another one\n";
+  EXPECT_EQ(read_applied(state_, "main")->text, "version: 1\n\nname: shop\n");
+  std::filesystem::remove(state_ / "topology/main.yaml");
+  EXPECT_EQ(read_applied(state_, "main")->text, "version: 1\n\nname: shop\n");
+}
+
+// As versions did that had the text in a file of its own.
+TEST_F(AppliedTest, ATextBesideItsNoteCountsAsLongAsItIsTheOneNamed) {
+  ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n"}));
+  std::ofstream(applied_note(state_, "main"))
+      << "text " << digest_of_text("version: 1\n") << "\nfile-digest abc\nfile shop.yaml\n";
+  ASSERT_TRUE(read_applied(state_, "main"));
+  EXPECT_EQ(read_applied(state_, "main")->text, "version: 1\n");
+  std::ofstream(state_ / "topology/main.yaml") << "version: 1\nname: cut off between the two\n";
+  EXPECT_FALSE(read_applied(state_, "main"));
+}
+
+TEST_F(AppliedTest, ItIsKnownWhetherItsWriterLives) {
+  ASSERT_TRUE(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n"}));
+  EXPECT_TRUE(read_applied(state_, "main")->by_who_lives);
+  const pid_t child = fork();
+  if (child == 0) _exit(write_applied(state_, "main", {"shop.yaml", "abc", "version: 1\n"}) ? 0 : 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_FALSE(read_applied(state_, "main")->by_who_lives);
+}
+
+TEST_F(AppliedTest, WithoutAStateDirectoryThereIsNothing) {
+  EXPECT_FALSE(read_applied("", "main"));
+  EXPECT_TRUE(applied_hosts("").empty());
 }
 
 constexpr const char* own_file = "/etc/shop.yaml";

@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -43,6 +45,15 @@ TEST(Secrets, AreReplacedInAnyValueAndKeepTheirReference) {
   EXPECT_EQ(*shop.model.hosts.at("main").http, "127.0.0.1:9090");
   EXPECT_EQ(order.config.json, R"({"token":"hunter2"})");
   EXPECT_EQ(order.config.shown, R"({"token":"${env:TOKEN}"})");
+}
+
+// Whoever opens a pipe would wait until somebody writes.
+TEST(Secrets, AFileThatIsAPipeIsRefused) {
+  const auto pipe = std::filesystem::temp_directory_path() / ("gantry-secret-" + std::to_string(getpid()));
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto shop = parse_topology(with("{ group: \"${file:" + pipe.string() + "}\" }"), "t.yaml", vault);
+  std::filesystem::remove(pipe);
+  EXPECT_TRUE(mentions(to_json(shop.problems), "which is no regular file")) << to_json(shop.problems);
 }
 
 TEST(Secrets, AreNeverSaidInProblemsOrPictures) {
