@@ -16,8 +16,9 @@ constexpr std::streamsize most_bytes = 1 << 20;
 std::optional<std::string> secret_file(const std::string& path, bad_reference& why) {
   // Whoever opens a pipe waits for somebody to write.
   std::error_code unknown;
-  if (const auto kind = std::filesystem::status(path, unknown);
-      std::filesystem::exists(kind) && !std::filesystem::is_regular_file(kind)) {
+  if (const auto kind = std::filesystem::status(path, unknown); std::filesystem::exists(kind) &&
+                                                                !std::filesystem::is_regular_file(kind) &&
+                                                                !std::filesystem::is_directory(kind)) {
     why = {"${file:" + path + "}, which is no regular file", "a file that this process may read", {}};
     return std::nullopt;
   }

@@ -7,10 +7,6 @@
 #include <cstring>
 #include <string_view>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace gantry::detail {
 
 // '"', '\\' and the control characters below 0x20: RFC 8259, section 7.
@@ -21,16 +17,6 @@ inline std::size_t plain_length(std::string_view text) noexcept {
   const char* const begin = text.data();
   const std::size_t size = text.size();
   std::size_t at = 0;
-#if defined(__SSE2__)
-  for (; size - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
-    const __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    const __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
-    const auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(controls, _mm_or_si128(quotes, slashes))));
-    if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found));
-  }
-#endif
   // The top bit of each byte that is special; bytes above the first such byte may be marked too.
   const auto specials = [](const char* from) {
     constexpr std::uint64_t ones = 0x0101010101010101U;
