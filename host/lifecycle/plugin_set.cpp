@@ -18,6 +18,7 @@ using observability::log_warn;
 
 // What may still be on its way out of a plugin when all has ended.
 constexpr std::chrono::seconds last_moments{1};
+constexpr std::chrono::milliseconds between_tries{200};
 
 error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
 
@@ -88,7 +89,15 @@ void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
 }
 
 result<void> plugin_set::start() {
-  if (auto done = open_topics(*parts_.model); !done) return done;
+  // A bus that has answered may be away for a moment again, between two topics.
+  const auto until = std::chrono::steady_clock::now() + parts_.start_timeout;
+  auto opened = open_topics(*parts_.model);
+  while (!opened && opened.failure().code == errc::unavailable && std::chrono::steady_clock::now() < until) {
+    log_warn("Waiting for the bus.", {{"reason", opened.failure().text}});
+    std::this_thread::sleep_for(between_tries);
+    opened = open_topics(*parts_.model);
+  }
+  if (!opened) return opened;
   for (const auto& [id, settings] : parts_.model->plugins) {
     if (!is_placed_here(id)) continue;
     auto e = std::make_unique<entry>();

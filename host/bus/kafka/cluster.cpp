@@ -1,6 +1,7 @@
 #include "bus/kafka/cluster.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "bus/kafka/topic_admin.hpp"
@@ -13,6 +14,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds look_wait{1500};
 constexpr milliseconds pause_when_well{5000};
 constexpr milliseconds pause_when_unwell{300};
+constexpr milliseconds between_questions{50};
 
 // At least a moment, so that a call that comes late still asks.
 milliseconds left_until(std::chrono::steady_clock::time_point deadline) {
@@ -200,13 +202,22 @@ result<std::int64_t> cluster::find_offset(partition_id where, std::int64_t time_
   // A lane that asks must not wait for brokers that are known to be away.
   if (auto well = health(); !well) return std::move(well).failure();
   const std::string& name = topic(where.topic).name;
-  const partition_list list(rd_kafka_topic_partition_list_new(1));
-  auto* one = rd_kafka_topic_partition_list_add(list.get(), name.c_str(), static_cast<std::int32_t>(where.partition));
-  one->offset = time_ms;
-  // Not rd_kafka_query_watermark_offsets: when a broker goes, that waits longer than it is told.
-  auto code = rd_kafka_offsets_for_times(client_.get(), list.get(), static_cast<int>(options_.answer_wait.count()));
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = one->err;
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return one->offset;
+  const auto deadline = std::chrono::steady_clock::now() + options_.answer_wait;
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (;; std::this_thread::sleep_for(between_questions)) {
+    const partition_list list(rd_kafka_topic_partition_list_new(1));
+    auto* one = rd_kafka_topic_partition_list_add(list.get(), name.c_str(), static_cast<std::int32_t>(where.partition));
+    one->offset = time_ms;
+    // Not rd_kafka_query_watermark_offsets: when a broker goes, that waits longer than it is told.
+    code = rd_kafka_offsets_for_times(client_.get(), list.get(), static_cast<int>(left_until(deadline).count()));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = one->err;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return one->offset;
+    // A partition whose leader changes has one again in a moment, and the client has asked for it by then.
+    const bool leader_changes = code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+                                code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+                                code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    if (!leader_changes || std::chrono::steady_clock::now() >= deadline) break;
+  }
   return not_reached(options_, {kind_of(code), "asking for offsets of " + name + "/" + std::to_string(where.partition) +
                                                    ": " + rd_kafka_err2str(code)});
 }
