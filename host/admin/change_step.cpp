@@ -53,7 +53,6 @@ changes::outcome changes::perform(const task& what) {
 
 changes::outcome changes::do_step(const task& what) {
   const auto ended = [](const result<void>& done) { return outcome{done ? std::string() : done.failure().text}; };
-  if (auto other = other_system(what); !other.empty()) return {std::move(other)};
   if (!what.adopt && what.kind == step_kind::restart) {
     parts_.restart();
     return {};
@@ -91,16 +90,6 @@ changes::outcome changes::do_step(const task& what) {
   return {};
 }
 
-// Why a text that is another system's is refused; empty: it is of this one, or nobody knows. Whoever comes to an
-// address that another program had may mean that one.
-std::string changes::other_system(const task& what) const {
-  const auto theirs = topology::parse_topology(what.text, what.file, topology::process_env).model.name;
-  const std::lock_guard lock(mutex_);
-  const auto& ours = *now_.model->name;
-  if (!theirs.given || *theirs == ours) return {};
-  return "this is host " + parts_.home + " of " + ours + ", and the topology is that of " + *theirs;
-}
-
 // What is taken back is what was: its secrets are not read again.
 changes::proposal changes::propose(const task& what) const {
   proposal out;
@@ -112,6 +101,11 @@ changes::proposal changes::propose(const task& what) const {
     auto read = topology::parse_topology(what.text, what.file, topology::process_env);
     out.error = first_error(read.problems);
     if (!out.error.empty()) return out;
+    // Whoever comes to an address that another program had may mean that one.
+    if (const auto ours = name_of_system(); *read.model.name != ours) {
+      out.error = "this is host " + parts_.home + " of " + ours + ", and the topology is that of " + *read.model.name;
+      return out;
+    }
     out.whole = std::make_shared<const topology::topology>(std::move(read.model));
   }
   out.here = parts_.as_process ? std::make_shared<const topology::topology>(parts_.as_process(*out.whole)) : out.whole;

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <system_error>
 
 #include "admin/event_json.hpp"
 #include "admin/free_address.hpp"
+#include "base/new_thread.hpp"
 #include "base/text.hpp"
 #include "http/problem.hpp"
 #include "lifecycle/generation_pointer.hpp"
@@ -171,6 +171,11 @@ std::vector<topology::problem> changes::addresses_in_use(const topology::topolog
   return out;
 }
 
+std::string changes::name_of_system() const {
+  const std::lock_guard lock(mutex_);
+  return *now_.model->name;
+}
+
 http::reply changes::files() const { return json_reply(plan::to_json(running())); }
 
 http::reply changes::topology() const {
@@ -221,21 +226,19 @@ http::reply changes::begin(const question& what) {
                              ": somebody has applied another one since that was planned");
   if (thread_.joinable()) thread_.join();  // it has ended
   const auto id = std::to_string(getpid()) + "-" + std::to_string(++count_);
-  try {
-    thread_ = std::thread([this, next, id] {
-      auto end = perform(next);
-      const std::lock_guard done(mutex_);
-      for (auto& one : records_)
-        if (one.id == id) {
-          one.end = std::move(end);
-          one.running = false;
-        }
-      busy_ = false;
-      idle_.notify_all();
-    });
-  } catch (const std::system_error& e) {
-    return http::problem(503, "the system gives no thread for a step: " + std::string(e.what()));
-  }
+  auto made = new_thread([this, next, id] {
+    auto end = perform(next);
+    const std::lock_guard done(mutex_);
+    for (auto& one : records_)
+      if (one.id == id) {
+        one.end = std::move(end);
+        one.running = false;
+      }
+    busy_ = false;
+    idle_.notify_all();
+  });
+  if (!made) return http::problem(503, made.failure().text);
+  thread_ = std::move(*made);
   // Nobody sees it before: who looks, and the thread at its end, waits for this lock.
   busy_ = true;
   records_.push_back({id, next.adopt ? "adopt" : std::string(plan::name_of(next.kind)), next.subject, true, {}});

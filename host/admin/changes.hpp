@@ -124,7 +124,7 @@ class changes {
   outcome perform(const task& what);
   outcome do_step(const task& what);
   proposal propose(const task& what) const;
-  std::string other_system(const task& what) const;
+  std::string name_of_system() const;
   std::vector<topology::problem> addresses_in_use(const topology::topology& next, const topology::topology& now) const;
   lifecycle::shared_topology keeping_events(const topology::topology& next, const std::string& but) const;
   outcome swap(const task& what, const lifecycle::shared_topology& by);

@@ -2,9 +2,10 @@
 
 #include <exception>
 #include <filesystem>
-#include <system_error>
+#include <utility>
 
 #include "admin/event_json.hpp"
+#include "base/new_thread.hpp"
 #include "base/text.hpp"
 #include "http/problem.hpp"
 #include "lifecycle/receipt.hpp"
@@ -39,15 +40,13 @@ http::reply swaps::begin(const question& what) {
     return http::problem(409, "swap-under-way", "A swap is under way", "this host swaps " + plugin_ + " just now");
   if (given_up_) return http::problem(503, "the host is stopping");
   if (thread_.joinable()) thread_.join();  // it has ended
+  // It sees what is set below: its first step waits for this lock.
+  auto made = new_thread([this, request] { run(request); });
+  if (!made) return http::problem(503, made.failure().text);
+  thread_ = std::move(*made);
   plugin_ = request.plugin;
   steps_.clear();
   last_.erase(plugin_);
-  try {
-    thread_ = std::thread([this, request] { run(request); });
-  } catch (const std::system_error& e) {
-    plugin_.clear();
-    return http::problem(503, "the system gives no thread for a swap: " + std::string(e.what()));
-  }
   std::string out = "{";
   append_member(out, "plugin", request.plugin);
   return json_reply(out + ",\"running\":true}");

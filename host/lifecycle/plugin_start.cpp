@@ -1,8 +1,7 @@
 // A plugin from its file to its first event: loads, declares, opens its store, starts.
 #include <condition_variable>
-#include <system_error>
-#include <thread>
 
+#include "base/new_thread.hpp"
 #include "jobs/job_board.hpp"
 #include "lifecycle/loading.hpp"
 #include "lifecycle/plugin_set.hpp"
@@ -25,26 +24,22 @@ result<void> plugin_set::bounded(entry& e, const char* step, const std::function
     result<void> end;
   };
   auto state = std::make_shared<shared>();
-  std::thread runner;
-  try {
-    runner = std::thread([state, what] {
-      auto end = what();
-      const std::lock_guard lock(state->mutex);
-      state->end = std::move(end);
-      state->done = true;
-      state->over.notify_one();
-    });
-  } catch (const std::system_error& failed) {
-    return error{errc::unavailable, e.id + ": " + step + ": the system gives no thread: " + failed.what()};
-  }
+  auto runner = new_thread([state, what] {
+    auto end = what();
+    const std::lock_guard lock(state->mutex);
+    state->end = std::move(end);
+    state->done = true;
+    state->over.notify_one();
+  });
+  if (!runner) return prefixed(e.id + ": " + step, runner.failure());
   std::unique_lock lock(state->mutex);
   if (state->over.wait_for(lock, parts_.start_timeout, [&] { return state->done; })) {
     lock.unlock();
-    runner.join();
+    runner->join();
     return state->end;
   }
   lock.unlock();
-  runner.detach();
+  runner->detach();
   e.abandoned = true;
   return error{errc::timeout,
                e.id + ": " + step + " has not come back after " + std::to_string(parts_.start_timeout.count()) + " ms"};
