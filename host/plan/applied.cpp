@@ -50,21 +50,18 @@ std::filesystem::path applied_note(const std::filesystem::path& state, const std
   return beside(state, host, note);
 }
 
-// One file, so that a kill leaves what was noted before or what is noted now.
+// What counts is one file, written last: a kill or a full disk leaves what was noted before or what is noted now.
 result<void> write_applied(const std::filesystem::path& state, const std::string& host, const applied_topology& what) {
   // The text may have secrets that somebody has written into it.
   std::error_code failed;
   std::filesystem::create_directories(folder_of(state), failed);
   std::filesystem::permissions(folder_of(state), std::filesystem::perms::owner_all, failed);
   if (failed) return error{errc::io, folder_of(state).string() + ": " + failed.message()};
-  if (auto done =
-          replace_file(beside(state, host, note), "text " + digest_of_text(what.text) + "\nfile-digest " +
-                                                      what.file_digest + "\nformer-text " + what.former_digest +
-                                                      "\nformer-file-digest " + what.former_file_digest + "\nwriter " +
-                                                      life_of(getpid()) + "\nfile " + what.file + "\n\n" + what.text);
-      !done)
-    return done;
-  return replace_file(beside(state, host, text_of_topology), what.text);
+  if (auto done = replace_file(beside(state, host, text_of_topology), what.text); !done) return done;
+  return replace_file(beside(state, host, note), "text " + digest_of_text(what.text) + "\nfile-digest " +
+                                                     what.file_digest + "\nformer-text " + what.former_digest +
+                                                     "\nformer-file-digest " + what.former_file_digest + "\nwriter " +
+                                                     life_of(getpid()) + "\nfile " + what.file + "\n\n" + what.text);
 }
 
 std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host) {

@@ -28,7 +28,7 @@ result<void> write_applied(const std::filesystem::path& state, const std::string
 // Nothing: no host of this name has written one, or it is not complete, or there is no state directory (an empty path).
 std::optional<applied_topology> read_applied(const std::filesystem::path& state, const std::string& host);
 
-// The file that says what a host runs, as long as the text beside it is the one that it names.
+// The file that says what a host runs.
 std::filesystem::path applied_note(const std::filesystem::path& state, const std::string& host);
 
 // Every host that has written one.
