@@ -14,7 +14,6 @@
 namespace gantry::app {
 namespace {
 
-constexpr auto longest_wait_for_brokers = std::chrono::seconds(60);
 constexpr auto between_attempts = std::chrono::milliseconds(1000);
 
 using opened = result<std::unique_ptr<bus::bus>>;
@@ -82,25 +81,6 @@ bus::kafka_bus_options kafka_options(const topology::topology& model, const std:
   return o;
 }
 
-// Waits until the brokers answer: what is to run needs its topics.
-opened open_kafka(const topology::topology& model, const std::string& host, observability::registry& metrics,
-                  const bus_waiting& waiting) {
-  auto made = bus::open_kafka_bus(kafka_options(model, host, metrics));
-  if (!made) return made;
-  const auto until = std::chrono::steady_clock::now() + longest_wait_for_brokers;
-  while (!model.topics.empty()) {
-    const auto topic = (*made)->open_topic(lifecycle::spec_of(model, model.topics.begin()->first));
-    if (topic || topic.failure().code != errc::unavailable) break;  // the rest says more of what is wrong
-    if (std::chrono::steady_clock::now() >= until)
-      return error{errc::unavailable, "bus.brokers: " + topic.failure().text + "; waited for " +
-                                          std::to_string(longest_wait_for_brokers.count()) + " s"};
-    observability::log_warn("Waiting for the bus.",
-                            {{"brokers", *model.bus.brokers}, {"reason", topic.failure().text}});
-    if (!waiting("waits for the brokers " + *model.bus.brokers + ": " + topic.failure().text)) return given_up();
-  }
-  return made;
-}
-
 bool runs_something(const topology::topology& model, const std::string& host) {
   return std::ranges::any_of(model.plugins, [&](const auto& entry) {
     return std::ranges::any_of(entry.second.hosts, [&](const auto& h) { return *h == host; });
@@ -115,7 +95,7 @@ result<opened_bus> open_bus(const topology::topology& model, const std::string& 
   const auto kafka = *model.bus.driver == topology::bus_driver::kafka;
   const auto& owner = *model.bus.owner;
   const bool ours = owner.empty() || owner == host;
-  auto made = kafka  ? open_kafka(model, host, metrics, waiting)
+  auto made = kafka  ? bus::open_kafka_bus(kafka_options(model, host, metrics))
               : ours ? open_journal(model)
                      : connect_to_owner(model, host, owner, waiting);
   if (!made) return made.failure();

@@ -23,8 +23,7 @@ struct opened_bus {
 // Told why the bus is not there yet, about once a second. False: nobody wants it any more.
 using bus_waiting = std::function<bool(std::string_view reason)>;
 
-// Waits for brokers, at most a minute, and for the owner of a local bus without bound. unavailable: they did not come,
-// or it was told to give up.
+// Waits for the owner of a local bus without bound. unavailable: it was told to give up. Brokers need not be there yet.
 //
 // `metrics` shows what Kafka's clients say of themselves; it outlives the bus.
 result<opened_bus> open_bus(const topology::topology& model, const std::string& host, observability::registry& metrics,

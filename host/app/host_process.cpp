@@ -86,6 +86,9 @@ class local_host final : public host_process {
     parts.open_store = [this](const topology::topology& model, const std::string& plugin) {
       return former_.once_free([&] { return open_store(model, plugin); });
     };
+    parts.bus_is_away = [this](std::string_view reason) {
+      return goes_on("waits for the bus: " + std::string(reason));
+    };
     if (!isolated_.empty()) parts.add_apart = [this](runtime::route_table& table) { add_isolated(table); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));
     checks_.add(observability::health_kind::ready, "bus", [this] { return bus_->health(); });

@@ -18,6 +18,7 @@ using observability::log_warn;
 
 // What may still be on its way out of a plugin when all has ended.
 constexpr std::chrono::seconds last_moments{1};
+constexpr std::chrono::seconds longest_wait_for_bus{60};
 constexpr std::chrono::milliseconds between_tries{200};
 
 error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
@@ -88,16 +89,23 @@ void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
   kept->push_back(std::move(what));
 }
 
-result<void> plugin_set::start() {
-  // A bus that has answered may be away for a moment again, between two topics.
-  const auto until = std::chrono::steady_clock::now() + parts_.start_timeout;
-  auto opened = open_topics(*parts_.model);
-  while (!opened && opened.failure().code == errc::unavailable && std::chrono::steady_clock::now() < until) {
-    log_warn("Waiting for the bus.", {{"reason", opened.failure().text}});
+// What is to run needs its topics. The brokers may come later than we, or go for a moment between two topics.
+result<void> plugin_set::reach_topics() {
+  const auto until = std::chrono::steady_clock::now() + longest_wait_for_bus;
+  for (;;) {
+    auto done = open_topics(*parts_.model);
+    if (done || done.failure().code != errc::unavailable || !parts_.bus_is_away) return done;
+    const auto& why = done.failure().text;
+    if (std::chrono::steady_clock::now() >= until)
+      return error{errc::unavailable, why + "; waited for " + std::to_string(longest_wait_for_bus.count()) + " s"};
+    log_warn("Waiting for the bus.", {{"reason", why}});
+    if (!parts_.bus_is_away(why)) return error{errc::unavailable, "the host was asked to end before its bus was there"};
     std::this_thread::sleep_for(between_tries);
-    opened = open_topics(*parts_.model);
   }
-  if (!opened) return opened;
+}
+
+result<void> plugin_set::start() {
+  if (auto done = reach_topics(); !done) return done;
   for (const auto& [id, settings] : parts_.model->plugins) {
     if (!is_placed_here(id)) continue;
     auto e = std::make_unique<entry>();

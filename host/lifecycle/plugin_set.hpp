@@ -63,6 +63,9 @@ struct host_parts {
   std::function<void(runtime::route_table&)> add_apart;
   // Told of each plugin that has been replaced by another version that has proven itself. Empty: nobody wants to know.
   std::function<void(const std::string&)> swapped;
+  // Told why the bus can't be reached yet, again and again. False: nobody wants the plugins any more. Empty: a bus that
+  // is away ends the start.
+  std::function<bool(std::string_view reason)> bus_is_away;
   std::chrono::milliseconds start_timeout{30'000};  // of create, setup and start together
   // Between two looks for the store of a plugin that could not be reached: grows from the first to the longest.
   std::chrono::milliseconds first_store_pause{1'000};
@@ -189,6 +192,7 @@ class plugin_set {
   class swap_run;
 
   result<void> bring_up(entry& e);
+  result<void> reach_topics();
   result<void> declare(entry& e, const std::filesystem::path& file = {});
   result<void> note_file(const entry& e) const;
   result<void> bring(const std::string& plugin, const shared_topology& by, const std::filesystem::path& file,
