@@ -69,7 +69,6 @@ gantry::outcome order_progress::on_event(const gantry::event& event, gantry::tx&
     if (goes_on(usual->move) && is_worth_remembering(*whole)) {
       recent_.put(whole->order_id, *whole);
       if (follow_remembered(event, *usual, tx)) return gantry::ok;
-      recent_.forget(whole->order_id);
     }
     return move_on(event, *whole, usual, &*whole, tx);
   }

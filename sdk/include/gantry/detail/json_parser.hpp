@@ -6,9 +6,9 @@
 #include <bit>
 #include <charconv>
 #include <concepts>
-#include <cstring>
 #include <limits>
 
+#include "gantry/detail/plain_text.hpp"
 #include "gantry/json.hpp"
 
 namespace gantry {
@@ -314,16 +314,11 @@ class json_parser {
     }
   }
 
-  // Eight bytes at a time, as long as all of them are plain ASCII. Each test sets the high bit of a byte that stops.
+  // Eight bytes at a time, as long as all of them are plain ASCII.
   void skip_ascii_words() {
-    constexpr std::uint64_t ones = 0x0101010101010101U;
-    constexpr std::uint64_t high = 0x8080808080808080U;
     while (text_.size() - at_ >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text_.data() + at_, 8);
-      const std::uint64_t quote = word ^ (ones * '"');
-      const std::uint64_t slash = word ^ (ones * '\\');
-      const std::uint64_t stops = (word | (word - ones * 0x20) | (quote - ones) | (slash - ones)) & high;
+      const std::uint64_t word = word_at(text_.data() + at_);
+      const std::uint64_t stops = (word & tops_of_bytes) | specials_in(word);
       if (stops != 0) {
         if constexpr (std::endian::native == std::endian::little) {
           at_ += static_cast<std::size_t>(std::countr_zero(stops)) / 8;
