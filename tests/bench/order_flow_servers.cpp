@@ -56,7 +56,8 @@ struct process_times {
 
 bool read_times(const std::filesystem::path& stat, process_times& out) {
   std::ifstream file(stat);
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::string text;
+  std::getline(file, text, '\0');  // of a process that ends just now: fails, and does not throw
   const auto close_at = text.rfind(')');
   if (close_at == std::string::npos) return false;
   unsigned long user = 0;
