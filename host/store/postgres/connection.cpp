@@ -211,6 +211,9 @@ result<void> connection::set_up(const postgres_options& options, role role, cons
     // A table read as a whole is a table that every concurrent write contradicts: small ones too are read by their
     // index.
     set("random_page_cost", "0.1");
+    // The statistics of a table that is often empty, a queue, say that reading all of it is best.
+    set("enable_seqscan", "off");
+    set("jit", "off");  // which is afraid of what the planner was told to avoid
     set("synchronous_commit", options.promise == durability::power ? "on" : "off");
     // The outbox row of a batch is long; pglz takes several times as long as lz4 for the same. Not every server has it.
     sql +=

@@ -123,6 +123,8 @@ void pipeline::receive(outcome& into) {
       }
     } else if (about.wants == answer::count && status == PGRES_COMMAND_OK) {
       into.changed += std::strtoll(PQcmdTuples(got.get()), nullptr, 10);
+    } else if (about.wants == answer::learn && status == PGRES_COMMAND_OK) {
+      into.learned.emplace_back(std::move(about.text), std::strtoll(PQcmdTuples(got.get()), nullptr, 10));
     } else if (about.wants == answer::as_foreseen && status == PGRES_COMMAND_OK) {
       if (!into.surprised && !into.failed && std::strtoll(PQcmdTuples(got.get()), nullptr, 10) != about.foreseen) {
         into.surprised = true;

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/postgres/values.hpp"
@@ -34,7 +35,8 @@ class pipeline {
     commit,
   };
   enum class answer {
-    drop,  // only a failure is of interest
+    drop,   // only a failure is of interest
+    learn,  // how many rows it changed is noted
     keep,
     count,        // the rows that it changed are added up
     as_foreseen,  // only when it changed another number of rows than was foreseen
@@ -51,11 +53,12 @@ class pipeline {
   struct outcome {
     std::vector<result_handle> kept;  // answers that were wanted, in order
     std::int64_t changed = 0;         // rows, by commands that count
-    bool lost = false;                // the connection is gone; `message` says how
-    bool late = false;                // lost because the answers did not come in time
-    bool failed = false;              // a command failed, the rest was skipped
-    bool surprised = false;           // a command changed another number of rows than was foreseen
-    command by;                       // the one that failed, or else the first that surprised
+    std::vector<std::pair<std::shared_ptr<const std::string>, std::int64_t>> learned;  // statements, and rows
+    bool lost = false;       // the connection is gone; `message` says how
+    bool late = false;       // lost because the answers did not come in time
+    bool failed = false;     // a command failed, the rest was skipped
+    bool surprised = false;  // a command changed another number of rows than was foreseen
+    command by;              // the one that failed, or else the first that surprised
     std::string sqlstate;
     std::string message;
     std::string routine;  // the server's function that raised it

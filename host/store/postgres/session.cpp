@@ -12,9 +12,6 @@ namespace gantry::store::postgres {
 namespace {
 
 constexpr std::chrono::milliseconds first_pause{50};
-// Deferred statements wait in memory and their answers in the socket: both are bounded.
-constexpr std::size_t longest_pipeline = 1000;
-
 std::int64_t changed_rows(const result_handle& from) {
   const char* const count = PQcmdTuples(from.get());
   return count[0] == '\0' ? 0 : std::strtoll(count, nullptr, 10);
@@ -82,6 +79,14 @@ result<void> postgres_session::connect() {
     control.push_back({"gantry_guard", "SAVEPOINT gantry_guard"});
     control.push_back({"gantry_undo", "ROLLBACK TO SAVEPOINT gantry_guard"});
     control.push_back({"gantry_unguard", "RELEASE SAVEPOINT gantry_guard"});
+    // Rows of a table are then found by the values of a set, each by the index, whatever the statistics say. Without
+    // that a set may be joined to the whole table, which takes long and contradicts every other writer.
+    control.push_back({"gantry_by_key",
+                       "SELECT set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', "
+                       "true)"});
+    control.push_back({"gantry_by_plan",
+                       "SELECT set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', "
+                       "true)"});
   }
   connection::refusal why;
   for (const auto& each : control) {
@@ -131,6 +136,7 @@ bool postgres_session::ensure_connected() {
 }
 
 void postgres_session::drop_connection() noexcept {
+  gathered_.clear();
   to_.reset();
   on_.reset();
   statements_.clear();
@@ -141,6 +147,7 @@ statement* postgres_session::ready(std::string_view sql, std::size_t params) {
     refuse_doomed();
     return nullptr;
   }
+  if (statements_.makes_room_for(sql) && send_rows() != GANTRY_OK) return nullptr;
   statement* const found = statements_.find(sql, failure_);
   if (!found) return nullptr;
   if (found->sql.parameters != params) {
@@ -165,9 +172,16 @@ pipeline::command postgres_session::about(pipeline::part what, pipeline::answer 
   return out;
 }
 
-// BEGIN and the savepoints that the server doesn't know yet.
+// BEGIN and the savepoints that the server doesn't know yet, with the rows that wait for being sent before these.
 void postgres_session::send_begin() {
   if (phase_ == phase::idle) return;
+  if (std::any_of(scopes_.begin(), scopes_.end(), [](const scope& each) { return !each.sent && each.first_row != 0; }))
+    send_rows();
+  send_scopes(scopes_.size());
+}
+
+// BEGIN, and of the savepoints as many as this.
+void postgres_session::send_scopes(std::size_t depth) {
   if (!begun_) {
     to_->run(role_ != role::writer      ? "gantry_begin"
              : phase_ == phase::reading ? "gantry_begin_read"
@@ -181,7 +195,8 @@ void postgres_session::send_begin() {
     }
     begun_ = true;
   }
-  for (auto& each : scopes_) {
+  for (std::size_t i = 0; i < depth; ++i) {
+    auto& each = scopes_[i];
     if (each.sent) continue;
     pipeline::command opening;
     opening.scope = each.serial;
@@ -220,8 +235,15 @@ bool postgres_session::add(const prepared& which, std::span<const gantry_value> 
 bool postgres_session::send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params,
                                     std::int64_t* changes, gantry_status& status) {
   if (!options_.trusts || phase_ != phase::writing || relaxed_ || !what.sql.may_change) return false;
+  if (gather(what, how, params, status)) {
+    if (changes) *changes = 1;
+    return true;
+  }
+  if (status != GANTRY_OK) return true;
   const auto foreseen = changes ? what.past.foreseen(committed_) : -1;
   if (changes ? foreseen < 0 : !what.past.trusted(committed_)) return false;
+  status = send_rows_before(what);
+  if (status != GANTRY_OK) return true;
   send_begin();
   if (!add(how, params, what, changes ? pipeline::answer::as_foreseen : pipeline::answer::drop, true, foreseen)) {
     status = failure_.status;
@@ -235,6 +257,7 @@ bool postgres_session::send_trusted(statement& what, const prepared& how, std::s
 
 gantry_status postgres_session::confirm() {
   if (phase_ != phase::writing) return GANTRY_OK;
+  send_rows();
   if (doom_ == GANTRY_OK && spoiled_ == GANTRY_OK && to_ && to_->pending() != 0) settle(guard::none);
   return doom_;
 }
@@ -250,10 +273,13 @@ prepared* postgres_session::prepare(statement& what, std::span<const gantry_valu
   to_->prepare(name.c_str(), what.sql.with_types(found->texts),
                about(pipeline::part::statement, pipeline::answer::drop, &what));
   to_->describe(name.c_str(), about(pipeline::part::statement, pipeline::answer::keep, &what));
+  if (role_ == role::writer && !what.shape.table.empty())
+    to_->run_text(table_facts::question(what.shape), about(pipeline::part::statement, pipeline::answer::keep, &what));
   std::vector<result_handle> kept;
   if (settle(protection, &kept) != GANTRY_OK || kept.empty()) return nullptr;
-  found->describe(kept.back().get());
+  found->describe(kept.front().get());
   found->name = name;
+  if (kept.size() > 1) what.table = table_facts::read(kept.back().get());
   return found;
 }
 
@@ -295,6 +321,7 @@ gantry_status postgres_session::run_statement(std::string_view sql, std::span<co
     }
     gantry_status sent = GANTRY_OK;
     if (!rows && send_trusted(*what, *how, params, changes, sent)) return sent;
+    if (const auto failed = send_rows_before(*what); failed != GANTRY_OK) return failed;
     const bool changing = what->sql.may_change && phase_ == phase::writing;
     const bool trusted = changing && !relaxed_ && options_.trusts && what->past.trusted(committed_);
     const bool guarded = changing && !trusted;
@@ -340,8 +367,11 @@ gantry_status postgres_session::defer(std::string_view sql, std::span<const gant
   const prepared* const how = prepare(*what, params);
   if (!how) return failure_.status;
   if (how->columns != 0) return refuse(GANTRY_INVALID, "the statement returns rows: use query: " + excerpt(sql));
+  auto status = gantry_status{GANTRY_OK};
+  if (gather(*what, *how, params, status) || status != GANTRY_OK) return status;
+  if (status = send_rows_before(*what); status != GANTRY_OK) return status;
   send_begin();
-  if (!add(*how, params, *what, pipeline::answer::drop)) return failure_.status;
+  if (!add(*how, params, *what, pipeline::answer::learn)) return failure_.status;
   scopes_.back().dirty = true;
   return to_->pending() < longest_pipeline ? GANTRY_OK : settle(guard::none);
 }
@@ -362,8 +392,13 @@ gantry_status postgres_session::exec_many(std::string_view sql, std::span<const 
   const prepared* const how = prepare(*what, params.first(param_count));
   if (!how) return failure_.status;
   if (how->columns != 0) return refuse(GANTRY_INVALID, "the statement returns rows: use query: " + excerpt(sql));
+  gantry_status status = GANTRY_OK;
+  const bool together = can_add_as_set(*what, *how, params, status);
+  if (status == GANTRY_OK) status = send_rows_before(*what);
+  if (status != GANTRY_OK) return status;
   const auto protection = open_guard();
-  for (std::size_t row = 0; row < row_count; ++row) {
+  if (together) add_as_sets(*what, *how, params);
+  for (std::size_t row = together ? row_count : 0; row < row_count; ++row) {
     if (add(*how, params.subspan(row * param_count, param_count), *what, pipeline::answer::count)) continue;
     const auto refused = failure_;
     // The rows before it are on their way: they are taken back with the rest.
@@ -374,7 +409,7 @@ gantry_status postgres_session::exec_many(std::string_view sql, std::span<const 
     return refused.status;
   }
   scopes_.back().dirty = true;
-  const auto status = settle(protection);
+  status = settle(protection);
   if (status == GANTRY_OK && changes) *changes = changed_;
   return status;
 }
@@ -386,6 +421,7 @@ gantry_status postgres_session::script(std::string_view sql) {
   if (!split_script(sql, steps, failure_)) return failure_.status;
   if (steps.empty()) return GANTRY_OK;
   if (phase_ == phase::idle && !ensure_connected()) return failure_.status;
+  if (const auto sent = send_rows(); sent != GANTRY_OK) return sent;
   const auto protection = open_guard();
   for (const auto& step : steps) {
     auto named = about(pipeline::part::statement, pipeline::answer::drop);

@@ -1,7 +1,8 @@
 // One connection of a PostgreSQL store: statements, transactions and what becomes of them when the connection is lost.
 //
 // Nothing is sent for its own sake: BEGIN, savepoints and deferred statements go out with the next statement that
-// somebody waits for, so a transaction costs one round trip for each such statement and one for COMMIT. Owned by a
+// somebody waits for, so a transaction costs one round trip for each such statement and one for COMMIT. Statements that
+// need not be waited for are gathered, and go out as one for each text (sets.cpp, ADR 0028). Owned by a
 // store, or by whoever has its lease. Thread: one at a time.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "store/postgres/connection.hpp"
 #include "store/postgres/cursor.hpp"
 #include "store/postgres/doubt.hpp"
+#include "store/postgres/gathered_rows.hpp"
 #include "store/postgres/pipeline.hpp"
 #include "store/postgres/statement_cache.hpp"
 #include "store/store.hpp"
@@ -69,10 +71,11 @@ class postgres_session final : public session {
  private:
   enum class phase { idle, writing, reading, stopped };
   struct scope {
-    std::uint64_t serial = 0;  // 0: the transaction itself
-    bool sent = false;         // the server knows of it
-    bool dirty = false;        // a statement ran in it: to go back to its begin would undo that
-    bool guarded = false;      // a savepoint of the session's own is open in it
+    std::uint64_t serial = 0;   // 0: the transaction itself
+    bool sent = false;          // the server knows of it
+    bool dirty = false;         // a statement ran in it: to go back to its begin would undo that
+    bool guarded = false;       // a savepoint of the session's own is open in it
+    std::size_t first_row = 0;  // of those gathered: from here on they are of this scope, or of one in it
   };
   // How far a failed statement reaches.
   enum class guard { none, own_savepoint, scope_begin };
@@ -88,6 +91,7 @@ class postgres_session final : public session {
   prepared* prepare(statement& what, std::span<const gantry_value> params);
   guard open_guard();
   void send_begin();
+  void send_scopes(std::size_t depth);
   bool add(const prepared& which, std::span<const gantry_value> params, const statement& what, pipeline::answer wants,
            bool trusted = false, std::int64_t foreseen = -1);
   pipeline::command about(pipeline::part what, pipeline::answer wants, const statement* of = nullptr) const;
@@ -100,6 +104,18 @@ class postgres_session final : public session {
   // Sends what its sender need not wait for; false: it must.
   bool send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params, std::int64_t* changes,
                     gantry_status& status);
+  // Has it wait with others of its kind; false: it can't, or `status` is a failure.
+  bool gather(statement& what, const prepared& how, std::span<const gantry_value> params, gantry_status& status);
+  bool takes_sets(statement& what, const prepared& how, gantry_status& status);
+  // For executions that are given together: whether they can go as one, and that.
+  bool can_add_as_set(statement& what, const prepared& how, std::span<const gantry_value> params,
+                      gantry_status& status);
+  void add_as_sets(const statement& what, const prepared& how, std::span<const gantry_value> params);
+  // Sends those that wait, unless it makes no difference to this statement when they run.
+  gantry_status send_rows_before(const statement& what);
+  gantry_status send_rows();
+  void send_sets(const std::vector<gathered_rows::set>& all, const scope& in);
+  void send_set(const gathered_rows::set& rows, const scope& in);
   // Does it again where that is right: the first read of a snapshot on a new connection when the old one is dead, and a
   // statement that was prepared before a change of the schema.
   template <typename F>
@@ -116,6 +132,9 @@ class postgres_session final : public session {
   gantry_status refuse_doomed();
   gantry_status doom(gantry_status status);
 
+  // Deferred statements wait in memory and their answers in the socket: both are bounded.
+  static constexpr std::size_t longest_pipeline = 1000;
+
   const postgres_options& options_;
   const address& where_;
   const role role_;
@@ -127,6 +146,7 @@ class postgres_session final : public session {
   std::unique_ptr<pipeline> to_;
   statement_cache statements_;
   encoder encoder_;
+  gathered_rows gathered_;
   std::array<postgres_cursor, 16> cursors_;
   failure_text failure_;
   std::chrono::steady_clock::time_point retry_at_{};

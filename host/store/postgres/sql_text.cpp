@@ -2,148 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+
+#include "store/postgres/sql_scanner.hpp"
 
 namespace gantry::store::postgres {
 namespace {
-
-enum class kind { word, quoted, text, parameter, number, semicolon, other, bad_parameter };
-
-struct token {
-  kind what;
-  std::string_view text;
-};
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-}
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-
-std::string upper(std::string_view from) {
-  std::string out(from);
-  for (char& c : out)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  return out;
-}
-
-template <std::size_t N>
-bool among(const std::array<std::string_view, N>& all, std::string_view word) {
-  return std::find(all.begin(), all.end(), word) != all.end();
-}
-
-// Cuts SQL into words as PostgreSQL's own scanner would; quotes, comments and dollar quotes hide what is inside.
-class scanner {
- public:
-  explicit scanner(std::string_view sql) : sql_(sql) {}
-
-  bool next(token& out) {
-    skip_blanks();
-    if (at_ >= sql_.size()) return false;
-    const std::size_t from = at_;
-    const kind what = take();
-    out = {what, sql_.substr(from, at_ - from)};
-    return true;
-  }
-
- private:
-  char peek(std::size_t ahead = 0) const { return at_ + ahead < sql_.size() ? sql_[at_ + ahead] : '\0'; }
-
-  void skip_blanks() {
-    while (at_ < sql_.size()) {
-      if (is_blank(peek())) {
-        ++at_;
-      } else if (peek() == '-' && peek(1) == '-') {
-        while (at_ < sql_.size() && peek() != '\n') ++at_;
-      } else if (peek() == '/' && peek(1) == '*') {
-        skip_comment();
-      } else {
-        return;
-      }
-    }
-  }
-
-  void skip_comment() {
-    std::size_t depth = 0;
-    do {
-      if (peek() == '/' && peek(1) == '*') {
-        ++depth;
-        at_ += 2;
-      } else if (peek() == '*' && peek(1) == '/') {
-        --depth;
-        at_ += 2;
-      } else {
-        ++at_;
-      }
-    } while (depth != 0 && at_ < sql_.size());
-  }
-
-  void skip_quoted(char quote, bool escapes) {
-    ++at_;
-    while (at_ < sql_.size()) {
-      const char c = peek();
-      ++at_;
-      if (escapes && c == '\\') {
-        ++at_;
-      } else if (c == quote) {
-        if (peek() != quote) return;
-        ++at_;
-      }
-    }
-  }
-
-  kind take() {
-    const char c = peek();
-    if (is_letter(c)) {
-      if ((c == 'e' || c == 'E') && peek(1) == '\'') {
-        ++at_;
-        skip_quoted('\'', true);
-        return kind::text;
-      }
-      while (is_letter(peek()) || is_digit(peek()) || peek() == '$') ++at_;
-      return kind::word;
-    }
-    if (is_digit(c)) {
-      while (is_digit(peek()) || is_letter(peek()) || peek() == '.') ++at_;
-      return kind::number;
-    }
-    if (c == '\'') return skip_quoted('\'', false), kind::text;
-    if (c == '"') return skip_quoted('"', false), kind::quoted;
-    if (c == ';') return ++at_, kind::semicolon;
-    if (c == '$') return take_dollar();
-    if (c == '?') {
-      ++at_;
-      while (is_digit(peek())) ++at_;
-      return kind::bad_parameter;
-    }
-    if (c == ':' && (peek(1) == ':' || peek(1) == '=')) return at_ += 2, kind::other;
-    if ((c == ':' || c == '@') && is_letter(peek(1))) {
-      ++at_;
-      while (is_letter(peek()) || is_digit(peek())) ++at_;
-      return kind::bad_parameter;
-    }
-    return ++at_, kind::other;
-  }
-
-  kind take_dollar() {
-    std::size_t end = at_ + 1;
-    if (is_digit(peek(1))) {
-      while (end < sql_.size() && is_digit(sql_[end])) ++end;
-      const bool good = sql_[at_ + 1] != '0';
-      at_ = end;
-      return good ? kind::parameter : kind::bad_parameter;
-    }
-    while (end < sql_.size() && (is_letter(sql_[end]) || is_digit(sql_[end]))) ++end;
-    if (end >= sql_.size() || sql_[end] != '$') return at_ = end, kind::bad_parameter;
-    const auto tag = sql_.substr(at_, end + 1 - at_);
-    const auto close = sql_.find(tag, end + 1);
-    at_ = close == std::string_view::npos ? sql_.size() : close + tag.size();
-    return kind::text;
-  }
-
-  std::string_view sql_;
-  std::size_t at_ = 0;
-};
 
 bool fail(failure_text& failure, gantry_status status, std::string text) {
   failure.status = status;
@@ -164,23 +27,17 @@ constexpr std::array<std::string_view, 26> after_a_table{
     "WINDOW", "RETURNING", "FOR",   "FETCH",  "SET",   "TABLESAMPLE", "WITH",  "LATERAL"};
 
 bool refused_word(const token& first, std::string_view sql, failure_text& failure) {
-  if (first.what != kind::word || !among(of_the_runtime, upper(first.text))) return false;
+  if (first.what != token_kind::word || !among(of_the_runtime, upper(first.text))) return false;
   fail(failure, GANTRY_REFUSED, "transactions, locks and settings belong to the runtime: " + excerpt(sql));
   return true;
 }
 
-bool parameter_number(const token& t, std::size_t& out) {
-  const auto digits = t.text.substr(1);
-  const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
-  return code == std::errc{} && out >= 1 && out <= 65535;
-}
-
 // All tokens up to the statement's end; refuses a second statement.
 bool read_tokens(std::string_view sql, std::vector<token>& out, failure_text& failure) {
-  scanner from(sql);
+  sql_scanner from(sql);
   bool ended = false;
   for (token t{}; from.next(t);) {
-    if (t.what == kind::semicolon) {
+    if (t.what == token_kind::semicolon) {
       ended = ended || !out.empty();
       continue;
     }
@@ -200,7 +57,7 @@ bool read_parameters(std::string_view sql, const std::vector<token>& tokens, std
   std::vector<bool> seen;
   for (const auto& t : tokens) {
     std::size_t n = 0;
-    if (t.what == kind::bad_parameter || (t.what == kind::parameter && !parameter_number(t, n))) {
+    if (t.what == token_kind::bad_parameter || (t.what == token_kind::parameter && !parameter_number(t, n))) {
       return fail(failure, GANTRY_INVALID,
                   "parameters are written $1, $2, ...; found " + std::string(t.text) + ": " + excerpt(sql));
     }
@@ -217,7 +74,7 @@ bool read_parameters(std::string_view sql, const std::vector<token>& tokens, std
 }
 
 bool is_alias(const token& t) {
-  return t.what == kind::quoted || (t.what == kind::word && !among(after_a_table, upper(t.text)));
+  return t.what == token_kind::quoted || (t.what == token_kind::word && !among(after_a_table, upper(t.text)));
 }
 
 // Writes `gantry_array($n) [AS] alias` as `unnest($n::[]) alias(value)`.
@@ -228,9 +85,9 @@ class array_rewriter {
 
   bool run(failure_text& failure) {
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      if (tokens_[i].what != kind::word || upper(tokens_[i].text) != "GANTRY_ARRAY") continue;
+      if (tokens_[i].what != token_kind::word || upper(tokens_[i].text) != "GANTRY_ARRAY") continue;
       std::size_t n = 0;
-      if (i + 3 >= tokens_.size() || tokens_[i + 1].text != "(" || tokens_[i + 2].what != kind::parameter ||
+      if (i + 3 >= tokens_.size() || tokens_[i + 1].text != "(" || tokens_[i + 2].what != token_kind::parameter ||
           tokens_[i + 3].text != ")" || !parameter_number(tokens_[i + 2], n)) {
         return fail(failure, GANTRY_INVALID, "gantry_array takes one array, as gantry_array($1): " + excerpt(sql_));
       }
@@ -256,7 +113,7 @@ class array_rewriter {
 
   // `at` is what follows the closing parenthesis; returns the last token that was used.
   std::size_t alias(std::size_t at) {
-    if (at < tokens_.size() && tokens_[at].what == kind::word && upper(tokens_[at].text) == "AS") ++at;
+    if (at < tokens_.size() && tokens_[at].what == token_kind::word && upper(tokens_[at].text) == "AS") ++at;
     if (at < tokens_.size() && is_alias(tokens_[at])) {
       out_.text += " AS " + std::string(tokens_[at].text) + "(value)";
       copied_ = end_of(tokens_[at]);
@@ -281,8 +138,9 @@ bool sql_text::parse(std::string_view sql, sql_text& out, failure_text& failure)
   const auto first = upper(tokens[0].text);
   out.may_change = !among(reading, first) && tokens[0].text != "(";
   if (first == "WITH") {
-    out.may_change = std::any_of(tokens.begin(), tokens.end(),
-                                 [](const token& t) { return t.what == kind::word && among(changing, upper(t.text)); });
+    out.may_change = std::any_of(tokens.begin(), tokens.end(), [](const token& t) {
+      return t.what == token_kind::word && among(changing, upper(t.text));
+    });
   }
   return array_rewriter(sql, tokens, out).run(failure);
 }
@@ -299,10 +157,10 @@ std::string sql_text::with_types(const std::vector<bool>& texts) const {
 }
 
 bool split_script(std::string_view sql, std::vector<std::string_view>& out, failure_text& failure) {
-  scanner from(sql);
+  sql_scanner from(sql);
   std::string_view statement;
   for (token t{}; from.next(t);) {
-    if (t.what == kind::semicolon) {
+    if (t.what == token_kind::semicolon) {
       if (!statement.empty()) out.push_back(statement);
       statement = {};
       continue;
@@ -314,7 +172,7 @@ bool split_script(std::string_view sql, std::vector<std::string_view>& out, fail
       }
       statement = t.text;
     }
-    if (t.what == kind::parameter || t.what == kind::bad_parameter) {
+    if (t.what == token_kind::parameter || t.what == token_kind::bad_parameter) {
       return fail(failure, GANTRY_INVALID, "a script has no parameters: " + excerpt(statement));
     }
     statement = {statement.data(), static_cast<std::size_t>(t.text.data() + t.text.size() - statement.data())};

@@ -9,6 +9,16 @@
 namespace gantry::store::postgres {
 namespace {
 
+// The unique indexes of a table that hold for every row and at once, by columns alone.
+constexpr std::string_view unique_index =
+    "SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
+    " AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = "
+    "c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND a.attname <> ALL (";
+
+bool is_true(const pg_result* from, int column) {
+  return PQgetlength(from, 0, column) == 1 && PQgetvalue(from, 0, column)[0] == 1;
+}
+
 bool is_array(const gantry_value& value) { return value.type == GANTRY_INT_ARRAY || value.type == GANTRY_TEXT_ARRAY; }
 
 }  // namespace
@@ -20,6 +30,24 @@ void prepared::describe(const pg_result* from) {
   binary = true;
   for (int i = 0; i < PQnfields(from); ++i)
     binary = binary && reads_binary(static_cast<std::uint32_t>(PQftype(from, i)));
+}
+
+// Words of SQL have no quotes in them. A name without quotes means that in lower case, which regclass knows.
+std::string table_facts::question(const statement_shape& about) {
+  std::string keys = "ARRAY[";
+  for (const auto& each : about.keys) keys += (keys.back() == '[' ? "lower('" : ", lower('") + each + "')";
+  keys += "]::text[]";
+  return "SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT c.relhassubclass AND NOT EXISTS"
+         " (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),"
+         " NOT EXISTS (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid),"
+         " EXISTS (" +
+         std::string(unique_index) + keys + "))) FROM pg_class AS c WHERE c.oid = to_regclass('" + about.table + "')";
+}
+
+table_facts table_facts::read(const pg_result* from) {
+  if (PQntuples(from) != 1) return {};
+  const bool alone = is_true(from, 0);
+  return {alone, alone && is_true(from, 1), is_true(from, 2)};
 }
 
 void experience::went_well(std::int64_t changed) noexcept {
@@ -65,6 +93,7 @@ statement* statement_cache::find(std::string_view sql, failure_text& failure) {
     auto made = std::make_unique<statement>();
     if (!sql_text::parse(sql, made->sql, failure)) return nullptr;
     made->text = std::make_shared<const std::string>(sql);
+    made->shape = statement_shape::of(sql);
     if (by_text_.size() >= capacity) evict();
     const std::string_view key = *made->text;
     found = by_text_.emplace(key, std::move(made)).first;
@@ -86,6 +115,7 @@ void statement_cache::clear() {
 void statement_cache::forget(const statement& which) {
   for (const auto& each : which.variants)
     if (!each.name.empty()) evicted_.push_back(each.name);
+  if (which.for_sets && !which.for_sets->empty()) evicted_.push_back(*which.for_sets);
   by_text_.erase(std::string_view(*which.text));
 }
 

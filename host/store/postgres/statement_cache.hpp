@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "gantry/abi/store.h"
 #include "store/postgres/sql_text.hpp"
+#include "store/postgres/statement_shape.hpp"
 #include "store/postgres/status.hpp"
 
 struct pg_result;
@@ -61,9 +63,24 @@ class experience {
   std::uint64_t penalty_ = first_penalty;  // transactions
 };
 
+// What the catalog says of the only table that a statement touches.
+struct table_facts {
+  bool alone = false;      // its rows are its own, and nothing but constraints looks at other tables when they change
+  bool untouched = false;  // nor do constraints, and nothing happens when a row changes
+  bool keyed = false;      // the columns that the statement compares with parameters hold a unique key
+
+  // The question for it, and what its answer says.
+  static std::string question(const statement_shape& about);
+  static table_facts read(const pg_result* from);
+};
+
 struct statement {
   std::shared_ptr<const std::string> text;  // as it was written
   sql_text sql;
+  statement_shape shape;
+  table_facts table;
+  std::optional<std::string>
+      for_sets;  // its name on the server when it takes a set; empty: it can't. None: not known yet
   std::vector<prepared> variants;
   std::uint64_t used_at = 0;
   experience past;
@@ -75,7 +92,7 @@ struct statement {
 
 class statement_cache {
  public:
-  // The statement of this text; null: it is none, `failure` says why. Stays valid until the next find().
+  // The statement of this text; null: it is none, `failure` says why. Stays valid until a find() that makes room.
   statement* find(std::string_view sql, failure_text& failure);
 
   // A name for a new prepared statement of this connection.
@@ -83,6 +100,11 @@ class statement_cache {
 
   // Names that the server may forget.
   std::vector<std::string> take_evicted() { return std::exchange(evicted_, {}); }
+
+  // find() would forget one to make room for this.
+  bool makes_room_for(std::string_view sql) const noexcept {
+    return by_text_.size() >= capacity && !by_text_.contains(sql);
+  }
 
   // The server has forgotten all of them.
   void clear();

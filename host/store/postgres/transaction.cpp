@@ -14,7 +14,7 @@ gantry_status postgres_session::begin() {
   if (!ensure_connected()) return failure_.status;
   phase_ = phase::writing;
   relaxed_ = false;
-  scopes_.assign(1, scope{0, true, false, false});
+  scopes_.assign(1, scope{0, true, false, false, 0});
   return GANTRY_OK;
 }
 
@@ -29,6 +29,7 @@ gantry_status postgres_session::commit() {
   if (phase_ != phase::writing) return refuse(GANTRY_INVALID, "no write transaction is open");
   close_cursors(0);
   if (doom_ == GANTRY_OK && spoiled_ != GANTRY_OK) doom(GANTRY_RETRY);
+  if (doom_ == GANTRY_OK) send_rows();
   if (doom_ == GANTRY_OK && !begun_) {
     end_transaction();
     return GANTRY_OK;
@@ -109,6 +110,7 @@ void postgres_session::rollback() noexcept {
 
 void postgres_session::end_transaction() noexcept {
   close_cursors(0);
+  gathered_.clear();
   scopes_.clear();
   begun_ = false;
   answered_ = false;
@@ -125,7 +127,7 @@ gantry_status postgres_session::savepoint() {
     return refuse(GANTRY_INVALID, "a savepoint needs a write transaction");
   }
   if (doom_ != GANTRY_OK || spoiled_ != GANTRY_OK) return refuse_doomed();
-  scopes_.push_back({++serials_, false, false, false});
+  scopes_.push_back({++serials_, false, false, false, gathered_.size()});
   return GANTRY_OK;
 }
 
@@ -134,6 +136,8 @@ gantry_status postgres_session::rollback_to() {
   if (scopes_.size() < 2) return refuse(GANTRY_INVALID, "no savepoint is open");
   close_cursors(scopes_.size() - 1);
   auto& inner = scopes_.back();
+  // Whoever takes them back may do so because of what they were told.
+  if (gathered_.size() > inner.first_row) send_rows();
   if (!inner.sent) return GANTRY_OK;
   // A deferred statement of this savepoint may fail, which would skip the way back.
   if (spoiled_ == GANTRY_OK && to_->pending() != 0) settle(guard::none);
@@ -186,6 +190,8 @@ gantry_status postgres_session::settle(guard protection, std::vector<result_hand
   under_guard_ = false;
   trusted_ = 0;
   changed_ = done.changed;
+  for (const auto& [text, changed] : done.learned)
+    if (auto* const known = statements_.known(*text)) known->past.went_well(changed);
   if (done.lost) return settle_lost(done);
   // The first answer of a write transaction is its number.
   if (phase_ == phase::writing && number_.empty() && !done.kept.empty()) {
@@ -265,6 +271,7 @@ gantry_status postgres_session::settle_failed(const pipeline::outcome& what, gua
 
 gantry_status postgres_session::doom(gantry_status status) {
   doom_ = status;
+  gathered_.clear();
   failure_.status = status;
   return status;
 }

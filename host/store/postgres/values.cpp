@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace gantry::store::postgres {
 namespace {
@@ -46,6 +47,20 @@ T take(const char* from) {
   for (std::size_t i = 0; i < sizeof value; ++i)
     value = static_cast<T>((value << 8) | static_cast<unsigned char>(from[i]));
   return value;
+}
+
+constexpr std::size_t empty_array_header = 12;
+constexpr std::size_t array_header = 20;
+constexpr std::size_t longest_element = 1 << 20;
+
+// One dimension, counted from 1; none if there are no elements.
+void put_array_header(char* to, bool nulls, std::uint32_t type, std::uint32_t count) {
+  put(std::uint32_t{count == 0 ? 0U : 1U}, to);
+  put(std::uint32_t{nulls ? 1U : 0U}, to + 4);
+  put(type, to + 8);
+  if (count == 0) return;
+  put(count, to + 12);
+  put(std::uint32_t{1}, to + 16);
 }
 
 gantry_value of_int(std::int64_t number) {
@@ -236,19 +251,68 @@ encoder::encoded encoder::real(std::uint32_t type, double from) {
   return {at, 8, true};
 }
 
+void encoder::encode_set(std::span<const std::uint32_t> types, std::span<const gantry_value> rows) {
+  bytes_.release();
+  places_.clear();
+  lengths_.clear();
+  formats_.assign(types.size(), 1);
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const encoded made = column(types[i], rows, i, types.size());
+    places_.push_back(made.at);
+    lengths_.push_back(static_cast<int>(made.size));
+  }
+}
+
+encoder::encoded encoder::column(std::uint32_t type, std::span<const gantry_value> rows, std::size_t first,
+                                 std::size_t step) {
+  const std::size_t count = rows.size() / step;
+  const auto size_of = [&](const gantry_value& value) -> std::size_t {
+    if (value.type == GANTRY_NULL) return 0;
+    if (value.type == GANTRY_TEXT || value.type == GANTRY_BLOB) return value.as.s.len;
+    return type == type_bool ? 1 : type == type_int2 ? 2 : type == type_int4 ? 4 : 8;
+  };
+  std::size_t size = array_header;
+  bool nulls = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& value = rows[first + i * step];
+    nulls = nulls || value.type == GANTRY_NULL;
+    size += 4 + size_of(value);
+  }
+  char* const start = room(size);
+  put_array_header(start, nulls, type, static_cast<std::uint32_t>(count));
+  char* at = start + array_header;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& value = rows[first + i * step];
+    const std::size_t length = size_of(value);
+    put(value.type == GANTRY_NULL ? ~std::uint32_t{0} : static_cast<std::uint32_t>(length), at);
+    at += 4;
+    if (value.type == GANTRY_TEXT || value.type == GANTRY_BLOB) {
+      if (length != 0) std::memcpy(at, value.as.s.ptr, length);
+    } else if (value.type != GANTRY_NULL && type == type_float8) {
+      put(std::bit_cast<std::uint64_t>(value.type == GANTRY_REAL ? value.as.r : static_cast<double>(value.as.i)), at);
+    } else if (length == 1) {
+      *at = value.as.i != 0 ? 1 : 0;
+    } else if (length == 2) {
+      put(static_cast<std::uint16_t>(value.as.i), at);
+    } else if (length == 4) {
+      put(static_cast<std::uint32_t>(value.as.i), at);
+    } else if (length == 8) {
+      put(static_cast<std::uint64_t>(value.as.i), at);
+    }
+    at += length;
+  }
+  return {start, size, true};
+}
+
 // One dimension, no nulls, counted from 1; then each element with its length.
 encoder::encoded encoder::array(const gantry_value& from) {
   const bool texts = from.type == GANTRY_TEXT_ARRAY;
-  std::size_t size = from.count == 0 ? 12 : 20;
+  std::size_t size = from.count == 0 ? empty_array_header : array_header;
   for (std::uint32_t i = 0; i < from.count; ++i) size += 4 + (texts ? from.as.texts[i].len : 8);
   char* const start = room(size);
-  put(std::uint32_t{from.count == 0 ? 0U : 1U}, start);
-  put(std::uint32_t{0}, start + 4);
-  put(std::uint32_t{texts ? std::uint32_t{type_text} : std::uint32_t{type_int8}}, start + 8);
+  put_array_header(start, false, texts ? type_text : type_int8, from.count);
   if (from.count == 0) return {start, size, true};
-  put(from.count, start + 12);
-  put(std::uint32_t{1}, start + 16);
-  char* at = start + 20;
+  char* at = start + array_header;
   for (std::uint32_t i = 0; i < from.count; ++i) {
     const std::size_t length = texts ? from.as.texts[i].len : 8;
     put(static_cast<std::uint32_t>(length), at);
@@ -257,6 +321,56 @@ encoder::encoded encoder::array(const gantry_value& from) {
     at += 4 + length;
   }
   return {start, size, true};
+}
+
+std::string_view name_for_sets(std::uint32_t type) noexcept {
+  switch (type) {
+    case type_bool:
+      return "boolean";
+    case type_int2:
+      return "smallint";
+    case type_int4:
+      return "integer";
+    case type_int8:
+      return "bigint";
+    case type_float8:
+      return "double precision";
+    case type_text:
+      return "text";
+    case type_varchar:
+      return "character varying";
+    case type_bytea:
+      return "bytea";
+    default:
+      return {};
+  }
+}
+
+bool goes_into_sets(std::uint32_t type, const gantry_value& value) noexcept {
+  const auto within = [&](auto limit) {
+    using narrow = decltype(limit);
+    return value.type == GANTRY_INT && value.as.i >= std::numeric_limits<narrow>::min() &&
+           value.as.i <= std::numeric_limits<narrow>::max();
+  };
+  if (value.type == GANTRY_NULL) return true;
+  switch (type) {
+    case type_bool:
+    case type_int8:
+      return value.type == GANTRY_INT;
+    case type_int2:
+      return within(std::int16_t{});
+    case type_int4:
+      return within(std::int32_t{});
+    case type_float8:
+      return value.type == GANTRY_INT || value.type == GANTRY_REAL;
+    case type_text:
+    case type_varchar:
+      return value.type == GANTRY_TEXT && value.as.s.len <= longest_element;
+    case type_bytea:
+      return (value.type == GANTRY_TEXT || value.type == GANTRY_BLOB) && value.as.s.len <= longest_element;
+    default:
+      return false;
+  }
 }
 
 bool reads_binary(std::uint32_t type) noexcept {
