@@ -33,14 +33,14 @@ std::string_view job_kind_of(channel_kind channel) {
   return "mail";
 }
 
-gantry::outcome notifier::announce(notice about, const gantry::event& e, gantry::tx& t) const {
+gantry::outcome notifier::announce(notice about, const gantry::event& e, gantry::tx& t) {
   const gantry::json_view data = e.data();
   const std::string_view customer_id = data["customerId"].text();
   if (customer_id.empty()) return gantry::reject(std::string(e.type()) + " has no customerId");
   return notify({about, data["orderId"].text(), customer_id, 0, data}, t);
 }
 
-gantry::outcome notifier::refunded(const gantry::event& e, gantry::tx& t) const {
+gantry::outcome notifier::refunded(const gantry::event& e, gantry::tx& t) {
   const gantry::json_view data = e.data();
   if (data["amount"].integer() <= 0) return gantry::ok;
   const std::string_view order_id = data["orderId"].text();
@@ -49,7 +49,7 @@ gantry::outcome notifier::refunded(const gantry::event& e, gantry::tx& t) const 
   return notify({notice::payment_refunded, order_id, customer_id, data["refunded"].integer(), data}, t);
 }
 
-gantry::outcome notifier::notify(const occasion& what, gantry::tx& t) const {
+gantry::outcome notifier::notify(const occasion& what, gantry::tx& t) {
   if (what.order_id.empty() || what.order_id.size() > 128) {
     return gantry::reject("orderId must have 1 to 128 bytes, found " + std::to_string(what.order_id.size()));
   }
@@ -61,7 +61,7 @@ gantry::outcome notifier::notify(const occasion& what, gantry::tx& t) const {
   return gantry::ok;
 }
 
-void notifier::notify_by(channel_kind channel, bool in_inbox, const occasion& what, gantry::tx& t) const {
+void notifier::notify_by(channel_kind channel, bool in_inbox, const occasion& what, gantry::tx& t) {
   const std::string_view asked = what.data["locale"].text();
   const std::string_view locale = is_locale(asked) ? asked : std::string_view(config_.default_locale);
   const template_ptr chosen = templates_.current(t, what.about, locale, config_.default_locale);
@@ -83,7 +83,7 @@ void notifier::notify_by(channel_kind channel, bool in_inbox, const occasion& wh
   row.at = t.now();
   const bool arrives_at_once = channel == channel_kind::inapp && !what.customer_id.empty();
   if (arrives_at_once) row.status = delivery_status::sent;
-  if (!insert_delivery(t, row)) return;
+  if (!insert_delivery(t, row, numbers_ ? &*numbers_ : nullptr)) return;
   if (index_ == inbox_index::runs && ends_run(id)) add_customer_run(t);
 
   const delivery_order order{

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include <gantry/event.hpp>
@@ -26,14 +27,16 @@ class notifier {
  public:
   // Both must outlive the notifier.
   notifier(const settings& config, template_cache& templates, inbox_index index)
-      : config_(config), templates_(templates), index_(index) {}
+      : config_(config), templates_(templates), index_(index) {
+    if (index == inbox_index::tree) numbers_.emplace("'message_numbers'");
+  }
 
   // Any of the events that name the customer.
-  gantry::outcome announce(notice about, const gantry::event& e, gantry::tx& t) const;
+  gantry::outcome announce(notice about, const gantry::event& e, gantry::tx& t);
 
   // PaymentRefunded names no customer: the one of an earlier notification about this order, or else the job asks the
   // order service. A refund of nothing is the answer to an order that was never paid and is told to nobody.
-  gantry::outcome refunded(const gantry::event& e, gantry::tx& t) const;
+  gantry::outcome refunded(const gantry::event& e, gantry::tx& t);
 
  private:
   struct occasion {
@@ -44,12 +47,13 @@ class notifier {
     gantry::json_view data;
   };
 
-  gantry::outcome notify(const occasion& what, gantry::tx& t) const;
-  void notify_by(channel_kind channel, bool in_inbox, const occasion& what, gantry::tx& t) const;
+  gantry::outcome notify(const occasion& what, gantry::tx& t);
+  void notify_by(channel_kind channel, bool in_inbox, const occasion& what, gantry::tx& t);
 
   const settings& config_;
   template_cache& templates_;
   const inbox_index index_;
+  std::optional<gantry::sequence> numbers_;  // of messages, on PostgreSQL
 };
 
 }  // namespace notification

@@ -53,19 +53,30 @@ gantry::json finish_list(gantry::json_writer& out, page which, std::int64_t tota
 
 }  // namespace
 
-bool insert_delivery(gantry::tx& t, const new_delivery& row) {
-  const auto inserted = t.exec(
-      "INSERT INTO delivery_state (notification_id, seq, status, reason) "
-      "VALUES ($1, (SELECT seq FROM next_message), $2, $3) ON CONFLICT (notification_id) DO NOTHING",
-      row.notification_id, row.status, row.reason);
-  if (inserted == 0) return false;
-  t.exec(
-      "INSERT INTO messages (seq, notification_id, order_id, customer_id, template, channel, recipient, title, "
-      "in_inbox, created_us) VALUES ((SELECT seq FROM delivery_state WHERE notification_id = $1), $1, $2, $3, $4, $5, "
-      "$6, $7, $8, $9)",
-      row.notification_id, row.order_id, row.customer_id, row.template_name, row.channel, row.recipient, row.title,
-      row.in_inbox ? 1 : 0, row.at.us);
+bool insert_delivery(gantry::tx& t, const new_delivery& row, gantry::sequence* numbers) {
+  const auto insert_message = [&](std::string_view sql, const auto&... number) {
+    t.exec(sql, row.notification_id, row.order_id, row.customer_id, row.template_name, row.channel, row.recipient,
+           row.title, row.in_inbox ? 1 : 0, row.at.us, number...);
+  };
+#define INTO_STATE "INSERT INTO delivery_state (notification_id, status, reason, seq) VALUES ($1, $2, $3, "
+#define UNLESS_KNOWN ") ON CONFLICT (notification_id) DO NOTHING"
+#define INTO_MESSAGES                                                                                             \
+  "INSERT INTO messages (notification_id, order_id, customer_id, template, channel, recipient, title, in_inbox, " \
+  "created_us, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+  if (numbers != nullptr) {
+    const auto seq = numbers->next(t);
+    if (t.exec(INTO_STATE "$4" UNLESS_KNOWN, row.notification_id, row.status, row.reason, seq) == 0) return false;
+    insert_message(INTO_MESSAGES "$10)", seq);
+    return true;
+  }
+  if (t.exec(INTO_STATE "(SELECT seq FROM next_message)" UNLESS_KNOWN, row.notification_id, row.status, row.reason) ==
+      0)
+    return false;
+  insert_message(INTO_MESSAGES "(SELECT seq FROM delivery_state WHERE notification_id = $1))");
   return true;
+#undef INTO_STATE
+#undef UNLESS_KNOWN
+#undef INTO_MESSAGES
 }
 
 void end_delivery(gantry::tx& t, std::string_view notification_id, std::string_view status, std::string_view reason,

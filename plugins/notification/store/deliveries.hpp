@@ -9,6 +9,7 @@
 
 #include <gantry/db.hpp>
 #include <gantry/json_writer.hpp>
+#include <gantry/sequence.hpp>
 #include <gantry/time.hpp>
 #include <gantry/tx.hpp>
 
@@ -35,8 +36,9 @@ struct new_delivery {
   gantry::instant at;
 };
 
-// Inserts it; false, and nothing done, if this notification is known.
-bool insert_delivery(gantry::tx& t, const new_delivery& row);
+// Inserts it; false, and nothing done, if this notification is known. `numbers`: of messages; null where the table's own
+// end says which is next.
+bool insert_delivery(gantry::tx& t, const new_delivery& row, gantry::sequence* numbers);
 
 // Ends a delivery as sent or failed.
 void end_delivery(gantry::tx& t, std::string_view notification_id, std::string_view status, std::string_view reason,

@@ -104,11 +104,10 @@ struct placement {
   gantry::json command;
   gantry::json body;
   bool run_ends = false;
-  bool on_sqlite = false;
 
   gantry::reply commit(gantry::tx& tx, order_progress& progress) const {
     const std::string id = tx.emit("order-events", "OrderCreated", row.order_id, event);
-    progress.remember(row, insert_order(tx, row, id, on_sqlite));
+    progress.place(tx, row, id);
     tx.emit(move.command->topic, move.command->type, row.order_id, command);
     set_timer(tx, row.order_id, move);
     if (run_ends) add_customer_run(tx);
@@ -144,8 +143,7 @@ gantry::reply order_routes::place(const gantry::request& request, gantry::contex
   placed.command =
       command_json({placed.row.order_id, facts_of(placed.row, placed.row), order_status::pending, placed.move});
   placed.body = order_json(placed.row);
-  placed.on_sqlite = host.driver() == "sqlite";
-  placed.run_ends = placed.on_sqlite && ends_run(placed.row.order_id);
+  placed.run_ends = host.driver() == "sqlite" && ends_run(placed.row.order_id);
   return ctx.write([this, placed = std::move(placed)](gantry::tx& tx) { return placed.commit(tx, progress_); });
 }
 

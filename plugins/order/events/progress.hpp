@@ -10,6 +10,7 @@
 #include "events/publish.hpp"
 #include "gantry/plugin.hpp"
 #include "gantry/recent.hpp"
+#include "gantry/sequence.hpp"
 #include "store/orders.hpp"
 
 namespace shop::order {
@@ -17,11 +18,13 @@ namespace shop::order {
 class order_progress {
  public:
   // The flow must outlive this.
-  order_progress(const order_flow& flow, gantry::host host) : flow_(flow), host_(host) {}
+  order_progress(const order_flow& flow, gantry::host host) : flow_(flow), host_(host) {
+    if (host.driver() == "postgres") numbers_.emplace("pg_get_serial_sequence('placed_orders', 'seq')");
+  }
 
-  // A new order as this transaction wrote it: the next event finds it without a read. `seq`: as insert_order() told.
-  // [lane]
-  void remember(const order_row& placed, std::int64_t seq) {
+  // Writes a new order, and remembers it: the next event finds it without a read. [lane]
+  void place(gantry::tx& tx, const order_row& placed, std::string_view created_event) {
+    const auto seq = insert_order(tx, placed, created_event, numbers_ ? &*numbers_ : nullptr);
     if (is_worth_remembering(placed)) recent_.put(placed.order_id, placed).seq = seq;
   }
 
@@ -68,6 +71,7 @@ class order_progress {
   const order_flow& flow_;
   gantry::host host_;
   gantry::recent<order_row> recent_{most_remembered};
+  std::optional<gantry::sequence> numbers_;  // of placed_orders; none where the store numbers rows by itself
 };
 
 }  // namespace shop::order

@@ -78,28 +78,31 @@ std::string history_after(const order_head& order, const order_change& change) {
 
 }  // namespace
 
-std::int64_t insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event, bool on_sqlite) {
-  tx.exec(
-      "INSERT INTO placed_orders (order_id, customer_id, created_us, created_event, currency, subtotal, shipping, "
-      "discount, total, token, lines, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-      row.order_id, row.customer_id, row.created_us, created_event, row.currency, row.subtotal, row.shipping,
-      row.discount, row.total, row.token, row.lines, row.address);
+std::int64_t insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event,
+                          gantry::sequence* numbers) {
   std::int64_t seq = 0;
-  if (on_sqlite) {
+  const auto insert = [&](std::string_view sql, const auto&... number) {
+    tx.exec(sql, row.order_id, row.customer_id, row.created_us, created_event, row.currency, row.subtotal, row.shipping,
+            row.discount, row.total, row.token, row.lines, row.address, number...);
+  };
+#define PLACED_COLUMNS                                                                                       \
+  "order_id, customer_id, created_us, created_event, currency, subtotal, shipping, discount, total, token, " \
+  "lines, address"
+#define PLACED_VALUES "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12"
+  if (numbers != nullptr) {
+    seq = numbers->next(tx);
+    insert("INSERT INTO placed_orders (" PLACED_COLUMNS ", seq) OVERRIDING SYSTEM VALUE VALUES (" PLACED_VALUES
+           ", $13)",
+           seq);
+  } else {
+    insert("INSERT INTO placed_orders (" PLACED_COLUMNS ") VALUES (" PLACED_VALUES ")");
     for (const auto& last : tx.query("SELECT last_insert_rowid()")) seq = last.get<std::int64_t>(0);
   }
-  const auto insert_progress = [&](std::string_view sql, const auto& which) {
-    tx.exec(sql, which, static_cast<std::int64_t>(row.status), row.version, row.deadline_us, row.saga,
-            gantry::blob(row.history));
-  };
-#define PROGRESS_OF "INSERT INTO order_progress (seq, status, version, deadline_us, saga, history) VALUES ("
-  if (seq != 0) {
-    insert_progress(PROGRESS_OF "$1, $2, $3, $4, $5, $6)", seq);
-  } else {
-    insert_progress(PROGRESS_OF "(SELECT seq FROM placed_orders WHERE order_id = $1), $2, $3, $4, $5, $6)",
-                    row.order_id);
-  }
-#undef PROGRESS_OF
+#undef PLACED_COLUMNS
+#undef PLACED_VALUES
+  tx.exec(
+      "INSERT INTO order_progress (seq, status, version, deadline_us, saga, history) VALUES ($1, $2, $3, $4, $5, $6)",
+      seq, static_cast<std::int64_t>(row.status), row.version, row.deadline_us, row.saga, gantry::blob(row.history));
   return seq;
 }
 
@@ -143,18 +146,12 @@ void change_order(gantry::tx& tx, const order_head& order, const order_change& c
 
 bool change_known_order(gantry::tx& tx, order_head& order, const order_change& change) {
   std::string history = history_after(order, change);
-  const auto changed = [&](std::string_view sql, const auto& which) {
-    return tx.exec(sql, which, static_cast<std::int64_t>(change.status), order.version + 1, change.deadline_us,
-                   change.saga, gantry::blob(history), gantry::blob(order.history)) == 1;
-  };
-#define CHANGE                                                                                                         \
-  "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 WHERE history = $7 " \
-  "AND seq = "
-  const bool done = order.seq != 0
-                        ? changed(CHANGE "$1", order.seq)
-                        : changed(CHANGE "(SELECT seq FROM placed_orders WHERE order_id = $1)", order.order_id);
-#undef CHANGE
-  if (!done) return false;
+  const auto changed = tx.exec(
+      "UPDATE order_progress SET status = $2, version = $3, deadline_us = $4, saga = $5, history = $6 WHERE seq = $1 "
+      "AND history = $7",
+      order.seq, static_cast<std::int64_t>(change.status), order.version + 1, change.deadline_us, change.saga,
+      gantry::blob(history), gantry::blob(order.history));
+  if (changed != 1) return false;
   order.status = change.status;
   order.version += 1;
   order.deadline_us = change.deadline_us;

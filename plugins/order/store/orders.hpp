@@ -11,6 +11,7 @@
 #include "domain/history.hpp"
 #include "domain/status.hpp"
 #include "gantry/plugin.hpp"
+#include "gantry/sequence.hpp"
 
 namespace shop::order {
 
@@ -55,9 +56,10 @@ struct order_change {
   order_cause by;
 };
 
-// Inserts a new order; its seq, or 0 where learning it would cost a wait, which is anywhere but on SQLite.
-// `created_event` is given apart, because it is emitted by the row's transaction.
-std::int64_t insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event, bool on_sqlite);
+// Inserts a new order; its seq. `created_event` is given apart, because it is emitted by the row's transaction.
+// `numbers`: of placed_orders; null where the store numbers rows by itself.
+std::int64_t insert_order(gantry::tx& tx, const order_row& row, std::string_view created_event,
+                          gantry::sequence* numbers);
 
 // Nothing if there is no such order.
 std::optional<order_row> load_order(gantry::db& db, std::string_view order_id);
@@ -75,8 +77,7 @@ std::vector<history_entry> load_history(gantry::db& db, const order_head& order)
 void change_order(gantry::tx& tx, const order_head& order, const order_change& change);
 
 // The same for an order that was not read in this transaction: only if the store has it with this very history, which
-// names every event that moved it. Found by its seq, or by its id if that is 0. True: it had, and `order` is as it
-// stands now.
+// names every event that moved it. True: it had, and `order` is as it stands now.
 bool change_known_order(gantry::tx& tx, order_head& order, const order_change& change);
 
 // Sorts the newest orders by customer, for list_orders; on SQLite only, where an index is too dear for every order.
