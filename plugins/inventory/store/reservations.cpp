@@ -8,24 +8,13 @@ namespace {
 
 constexpr auto number(reservation_state state) { return static_cast<std::int64_t>(state); }
 
-std::string statement(std::string_view before, bool postgres, std::string_view turn_before, std::string_view after) {
-  std::string text(before);
-  if (postgres) text.append(turn_before).append(turn_lock);
-  return text.append(after);
-}
-
 }  // namespace
 
 reservations::reservations(bool postgres, std::int64_t timeout_us)
     : postgres_(postgres),
       timeout_us_(timeout_us),
-      open_sql_(statement("INSERT INTO reservations (order_id, state, lines, expires_at) "
-                          "SELECT CAST($1 AS TEXT), 1, CAST($2 AS TEXT), CAST($3 AS BIGINT)",
-                          postgres, " FROM ", " WHERE true ON CONFLICT (order_id) DO NOTHING")),
-      close_sql_(statement("UPDATE reservations SET state = $2", postgres, " FROM ",
-                           " WHERE order_id = $1 AND state = 1 RETURNING lines")),
-      close_known_sql_(statement("UPDATE reservations SET state = $2", postgres, " FROM ",
-                                 " WHERE order_id = $1 AND state = 1 AND lines = $3")) {}
+      close_sql_(in_turn("UPDATE reservations SET state = $2", postgres,
+                         " WHERE order_id = $1 AND state = 1 RETURNING lines")) {}
 
 // Half the timeout is the margin for hosts whose clocks differ.
 bool reservations::may_be_passed(std::string_view order_id, gantry::instant now) const {
@@ -35,7 +24,11 @@ bool reservations::may_be_passed(std::string_view order_id, gantry::instant now)
 
 bool reservations::open(gantry::tx& tx, std::string_view order_id, std::string_view lines) const {
   const gantry::instant now = tx.now();
-  if (tx.exec(open_sql_, order_id, lines, now.us + timeout_us_) == 0) return false;
+  const auto added = tx.exec(
+      "INSERT INTO reservations (order_id, state, lines, expires_at) VALUES ($1, 1, $2, $3) "
+      "ON CONFLICT (order_id) DO NOTHING",
+      order_id, lines, now.us + timeout_us_);
+  if (added == 0) return false;
   if (may_be_passed(order_id, now)) tx.exec("INSERT INTO late_reservations (order_id) VALUES ($1)", order_id);
   return true;
 }
@@ -45,11 +38,13 @@ void reservations::remember(std::string_view order_id, std::string_view lines) {
 }
 
 std::optional<std::string> reservations::close(gantry::tx& tx, std::string_view order_id, reservation_state to) {
-  if (const std::string* known = open_.find(order_id)) {
-    const std::string lines = *known;
-    open_.forget(order_id);
-    if (tx.exec(close_known_sql_, order_id, number(to), lines) == 1) return lines;
-  }
+  // Taking the goods takes the turn; giving them back does not.
+  const std::string* const known = to == reservation_state::committed ? open_.find(order_id) : nullptr;
+  const std::string lines = known ? *known : std::string();
+  open_.forget(order_id);
+  if (known && tx.exec("UPDATE reservations SET state = $2 WHERE order_id = $1 AND state = 1 AND lines = $3", order_id,
+                       number(to), lines) == 1)
+    return lines;
   for (const auto& row : tx.query(close_sql_, order_id, number(to))) return row.get<std::string>(0);
   return std::nullopt;
 }

@@ -63,9 +63,7 @@ class reservations {
 
   bool postgres_;
   std::int64_t timeout_us_;
-  std::string open_sql_;
   std::string close_sql_;
-  std::string close_known_sql_;
   gantry::recent<std::string> open_{8192};  // the lines of orders that were opened last
 };
 

@@ -1,5 +1,7 @@
 #include "store/stock.hpp"
 
+#include "store/turn.hpp"
+
 namespace inventory {
 namespace {
 
@@ -82,9 +84,13 @@ std::optional<remaining> hold(gantry::tx& tx, const line& what, known_stock& kno
     at->reserved += what.quantity;
     return left_of(*at);
   }
-  const auto row =
-      tx.one("UPDATE stock SET reserved = reserved + $2 WHERE sku = $1 AND on_hand - reserved >= $2" WHOLE_ROW,
-             what.sku, what.quantity);
+  const auto sql = [](bool shared) {
+    return in_turn("UPDATE stock SET reserved = reserved + $2", shared,
+                   " WHERE sku = $1 AND on_hand - reserved >= $2" WHOLE_ROW);
+  };
+  static const std::string alone = sql(false);
+  static const std::string in_shared_store = sql(true);
+  const auto row = tx.one(known.shared_store() ? in_shared_store : alone, what.sku, what.quantity);
   if (!row) return std::nullopt;
   return read_whole(*row, what.sku, known);
 }
@@ -108,10 +114,15 @@ remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& pick
     ++at->version;
     return left_of(*at);
   }
-  const auto at_home = tx.one(
-      "UPDATE stock SET on_hand = on_hand - $2, reserved = reserved - $2, home_on_hand = home_on_hand - $2, "
-      "version = version + 1 WHERE sku = $1 AND home_on_hand >= $2" WHOLE_ROW,
-      what.sku, what.quantity);
+  const auto sql = [](bool shared) {
+    return in_turn(
+        "UPDATE stock SET on_hand = on_hand - $2, reserved = reserved - $2, home_on_hand = home_on_hand - $2, "
+        "version = version + 1",
+        shared, " WHERE sku = $1 AND home_on_hand >= $2" WHOLE_ROW);
+  };
+  static const std::string alone = sql(false);
+  static const std::string in_shared_store = sql(true);
+  const auto at_home = tx.one(known.shared_store() ? in_shared_store : alone, what.sku, what.quantity);
   if (at_home) return read_whole(*at_home, what.sku, known);
 
   const auto found = find_level(tx, what.sku);

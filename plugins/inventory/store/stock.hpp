@@ -44,6 +44,7 @@ class known_stock {
 
   // Null: the store must be asked.
   level* find(std::string_view sku) { return shared_ ? nullptr : levels_.find(sku); }
+  bool shared_store() const { return shared_; }
   void put(level now) {
     if (!shared_) levels_.put(now.sku, now);
   }

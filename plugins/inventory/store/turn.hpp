@@ -3,8 +3,8 @@
 // SQLite has one writer, so there is nothing to do. On PostgreSQL several lanes and replicas write at once: a batch of
 // orders touches many SKUs in the order of its events, and two batches could wait for each other until the deadlock
 // detector ends one of them. Each command therefore takes one advisory transaction lock before it touches a stock row;
-// within an order, SKUs are touched in the order of their names. The two commands of every order take the lock inside a
-// statement that they run anyway.
+// within an order, SKUs are touched in the order of their names. The commands of every order take the lock inside the
+// first statement that needs it.
 #pragma once
 
 #include <gantry/plugin.hpp>
@@ -13,7 +13,12 @@
 
 namespace inventory {
 
-inline constexpr std::string_view turn_lock = "(SELECT pg_advisory_xact_lock(7215, 1)) AS turn";
+// An UPDATE that takes the turn before it locks its row: `after` is its WHERE clause and what follows.
+inline std::string in_turn(std::string_view update, bool postgres, std::string_view after) {
+  std::string text(update);
+  if (postgres) text += " FROM (SELECT pg_advisory_xact_lock(7215, 1)) AS turn";
+  return text.append(after);
+}
 
 // Takes the turn by a statement of its own; for what is not a hot path.
 inline void take_turn(gantry::tx& tx, bool postgres) {
