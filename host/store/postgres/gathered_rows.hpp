@@ -21,13 +21,17 @@ class gathered_rows {
 
   bool empty() const noexcept { return rows_.empty(); }
   std::size_t size() const noexcept { return rows_.size(); }
-  // There are as many as should go out together.
+  // As many as should go out together, and bytes of their values.
+  static constexpr std::size_t most_rows = 1000;
+  static constexpr std::size_t most_bytes = 1 << 20;
   bool is_enough() const noexcept { return rows_.size() >= most_rows || bytes_ >= most_bytes; }
   // A row of this statement can't wait with them: one of another statement, on the same table, came before it.
   bool collide_with(const statement& next) const noexcept;
   // One of them is on this table.
   bool touch(std::string_view table) const noexcept;
 
+  // Drops those behind the first ones.
+  void keep(std::size_t count) noexcept;
   void clear() noexcept;
 
   // Those of one statement, row after row.
@@ -44,8 +48,6 @@ class gathered_rows {
     statement* of;
     std::size_t first;  // of its values
   };
-  static constexpr std::size_t most_rows = 1000;
-  static constexpr std::size_t most_bytes = 1 << 20;
 
   std::vector<row> rows_;
   std::vector<gantry_value> values_;

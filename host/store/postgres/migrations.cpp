@@ -68,12 +68,17 @@ result<void> apply(connection& on, const migration& step) {
   return failed(title_of(step.number, step.name) + " failed and was undone", why);
 }
 
-result<migration_report> run_locked(connection& on, std::span<const migration* const> chosen, const migration_rules& rules) {
+result<void> make_record(connection& on) {
   connection::refusal why;
-  if (!on.ask("CREATE TABLE IF NOT EXISTS gantry_migrations (number bigint PRIMARY KEY, name text NOT NULL,"
-              " sha256 text NOT NULL, applied_at text NOT NULL)",
-              {}, why))
-    return failed("gantry_migrations can't be created", why);
+  if (on.ask("CREATE TABLE IF NOT EXISTS gantry_migrations (number bigint PRIMARY KEY, name text NOT NULL,"
+             " sha256 text NOT NULL, applied_at text NOT NULL)",
+             {}, why))
+    return {};
+  return failed("gantry_migrations can't be created", why);
+}
+
+result<migration_report> run_locked(connection& on, std::span<const migration* const> chosen, const migration_rules& rules) {
+  if (auto made = make_record(on); !made) return std::move(made).failure();
   auto recorded = read_record(on);
   if (!recorded) return std::move(recorded).failure();
   auto applied = count_applied(*recorded, chosen, rules.ahead);
@@ -113,6 +118,7 @@ result<void> prepare_schema(connection& on, const std::string& schema) {
   // In this schema, not in another one that the search path may also lead to.
   if (auto in = current_schema(on); !in) return std::move(in).failure();
   if (!on.ask(std::string(commit_table), {}, why)) return failed("gantry_commit can't be made", why);
+  if (auto made = make_record(on); !made) return made;
   if (!on.ask(std::string(forget_old_commits), {}, why)) return failed("gantry_commit can't be tidied up", why);
   schema_lock::give_back(on, schema);
   return {};

@@ -61,13 +61,15 @@ result<void> postgres_session::connect() {
     const char* name;
     std::string sql;
   };
+  connection::refusal why;
   std::vector<named> control{{"gantry_begin", "BEGIN"}, {"gantry_rollback", "ROLLBACK"}};
   if (role_ == role::writer) {
     // Gives the transaction its number, and leaves it in the writer's row: see doubt.hpp.
     control.push_back({"gantry_number",
                        "INSERT INTO gantry_commit AS mine (writer, number) VALUES ('" + writer_id_ +
                            "', pg_current_xact_id()::text) ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
-                           " used_at = excluded.used_at RETURNING mine.number"});
+                           " used_at = excluded.used_at RETURNING mine.number, (SELECT coalesce(max(number), 0) FROM "
+                           "gantry_migrations)"});
     control.push_back({"gantry_begin_relaxed", "BEGIN ISOLATION LEVEL READ COMMITTED"});
     // What is only looked at must not count as a read that others' writes contradict.
     control.push_back({"gantry_begin_read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"});
@@ -81,14 +83,22 @@ result<void> postgres_session::connect() {
     control.push_back({"gantry_unguard", "RELEASE SAVEPOINT gantry_guard"});
     // Rows of a table are then found by the values of a set, each by the index, whatever the statistics say. Without
     // that a set may be joined to the whole table, which takes long and contradicts every other writer.
-    control.push_back({"gantry_by_key",
-                       "SELECT set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', "
-                       "true)"});
-    control.push_back({"gantry_by_plan",
-                       "SELECT set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', "
-                       "true)"});
+    const auto usual = (*opened)->ask(
+        "SELECT name, setting FROM pg_settings WHERE name IN ('enable_indexscan', 'enable_indexonlyscan', "
+        "'enable_hashjoin', 'enable_mergejoin')",
+        {}, why);
+    if (!usual)
+      return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
+    std::string by_key;
+    std::string by_plan;
+    for (const auto& row : *usual) {
+      const auto set = [&](const std::string& to) { return "set_config('" + *row.at(0) + "', '" + to + "', true)"; };
+      by_key += (by_key.empty() ? "SELECT " : ", ") + set("off");
+      by_plan += (by_plan.empty() ? "SELECT " : ", ") + set(*row.at(1));
+    }
+    control.push_back({"gantry_by_key", by_key});
+    control.push_back({"gantry_by_plan", by_plan});
   }
-  connection::refusal why;
   for (const auto& each : control) {
     if (!(*opened)->prepare(each.name, each.sql, why))
       return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
@@ -160,6 +170,11 @@ statement* postgres_session::ready(std::string_view sql, std::size_t params) {
     return nullptr;
   }
   return found;
+}
+
+void postgres_session::note_changed_schema() {
+  ++schema_epoch_;
+  changed_schema_ = phase_ == phase::writing;
 }
 
 pipeline::command postgres_session::about(pipeline::part what, pipeline::answer wants, const statement* of) const {
@@ -234,7 +249,8 @@ bool postgres_session::add(const prepared& which, std::span<const gantry_value> 
 
 bool postgres_session::send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params,
                                     std::int64_t* changes, gantry_status& status) {
-  if (!options_.trusts || phase_ != phase::writing || relaxed_ || !what.sql.may_change) return false;
+  if (!options_.trusts || phase_ != phase::writing || relaxed_ || !what.sql.may_change || what.sql.changes_schema)
+    return false;
   if (gather(what, how, params, status)) {
     if (changes) *changes = 1;
     return true;
@@ -265,21 +281,31 @@ gantry_status postgres_session::confirm() {
 // The statement as the server has it, prepared if need be; null: failure_ says why not.
 prepared* postgres_session::prepare(statement& what, std::span<const gantry_value> params) {
   prepared* const found = what.variant(params, failure_);
-  if (!found || !found->name.empty()) return found;
-  const auto name = statements_.new_name();
+  if (!found) return found;
+  const bool is_new = found->name.empty();
+  const bool asks = role_ == role::writer && !what.shape.table.empty() && what.asked_at != schema_epoch_;
+  if (!is_new && !asks) return found;
+  const auto name = is_new ? statements_.new_name() : found->name;
   const auto protection = open_guard();
   for (const auto& old : statements_.take_evicted())
     to_->run_text("DEALLOCATE " + old, about(pipeline::part::control, pipeline::answer::drop));
-  to_->prepare(name.c_str(), what.sql.with_types(found->texts),
-               about(pipeline::part::statement, pipeline::answer::drop, &what));
-  to_->describe(name.c_str(), about(pipeline::part::statement, pipeline::answer::keep, &what));
-  if (role_ == role::writer && !what.shape.table.empty())
+  if (is_new) {
+    to_->prepare(name.c_str(), what.sql.with_types(found->texts),
+                 about(pipeline::part::statement, pipeline::answer::drop, &what));
+    to_->describe(name.c_str(), about(pipeline::part::statement, pipeline::answer::keep, &what));
+  }
+  if (asks)
     to_->run_text(table_facts::question(what.shape), about(pipeline::part::statement, pipeline::answer::keep, &what));
   std::vector<result_handle> kept;
   if (settle(protection, &kept) != GANTRY_OK || kept.empty()) return nullptr;
-  found->describe(kept.front().get());
-  found->name = name;
-  if (kept.size() > 1) what.table = table_facts::read(kept.back().get());
+  if (is_new) {
+    found->describe(kept.front().get());
+    found->name = name;
+  }
+  if (asks) {
+    statements_.learn(what, table_facts::read(kept.back().get()));
+    what.asked_at = schema_epoch_;
+  }
   return found;
 }
 
@@ -340,6 +366,7 @@ gantry_status postgres_session::run_statement(std::string_view sql, std::span<co
     }
     if (kept.empty()) return refuse(GANTRY_FAILED, "the server has not answered: " + excerpt(sql));
     if (changing) what->past.went_well(changed_rows(kept.back()));
+    if (what->sql.changes_schema) note_changed_schema();
     if (changes) *changes = changed_rows(kept.back());
     if (out) {
       free->open_for(*this, std::move(kept.back()), scopes_.empty() ? 0 : scopes_.size() - 1);
@@ -372,6 +399,7 @@ gantry_status postgres_session::defer(std::string_view sql, std::span<const gant
   if (status = send_rows_before(*what); status != GANTRY_OK) return status;
   send_begin();
   if (!add(*how, params, *what, pipeline::answer::learn)) return failure_.status;
+  if (what->sql.changes_schema) note_changed_schema();
   scopes_.back().dirty = true;
   return to_->pending() < longest_pipeline ? GANTRY_OK : settle(guard::none);
 }
@@ -429,6 +457,7 @@ gantry_status postgres_session::script(std::string_view sql) {
     to_->run_text(step, std::move(named));
   }
   if (!scopes_.empty()) scopes_.back().dirty = true;
+  note_changed_schema();
   return settle(protection);
 }
 

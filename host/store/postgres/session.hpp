@@ -90,6 +90,7 @@ class postgres_session final : public session {
   statement* ready(std::string_view sql, std::size_t params);
   prepared* prepare(statement& what, std::span<const gantry_value> params);
   guard open_guard();
+  void note_changed_schema();
   void send_begin();
   void send_scopes(std::size_t depth);
   bool add(const prepared& which, std::span<const gantry_value> params, const statement& what, pipeline::answer wants,
@@ -100,6 +101,7 @@ class postgres_session final : public session {
   gantry_status settle(guard protection, std::vector<result_handle>* kept = nullptr);
   gantry_status settle_lost(const pipeline::outcome& what);
   gantry_status settle_failed(const pipeline::outcome& what, guard protection);
+  gantry_status refuse_for_new_schema();
   gantry_status settle_surprised(const pipeline::outcome& what);
   // Sends what its sender need not wait for; false: it must.
   bool send_trusted(statement& what, const prepared& how, std::span<const gantry_value> params, std::int64_t* changes,
@@ -167,6 +169,12 @@ class postgres_session final : public session {
   std::size_t trusted_ = 0;      // statements on their way whose success was taken for granted
   std::uint64_t committed_ = 0;  // transactions, ever
   std::uint64_t serials_ = 0;
+  // What the catalog said of a table holds until the schema changes: by a migration of any host, whose number each
+  // transaction learns, or by this session.
+  std::uint64_t schema_epoch_ = 1;
+  std::string schema_;           // the last migration, as the last transaction saw it
+  bool changed_schema_ = false;  // by this transaction
+  bool used_facts_ = false;      // this transaction did something by what the catalog said
   std::string writer_id_;
   std::string last_doubt_;
 };

@@ -9,13 +9,23 @@
 namespace gantry::store::postgres {
 namespace {
 
-constexpr std::size_t longest_set = 1000;
-
 // `params`: of one execution or of several.
 bool all_go_into_sets(const prepared& how, std::span<const gantry_value> params) {
   for (std::size_t i = 0; i < params.size(); ++i)
     if (!goes_into_sets(how.types[i % how.types.size()], params[i])) return false;
   return true;
+}
+
+// How many of these values are to go together: whole rows, at least one.
+std::size_t size_of_set(const prepared& how, std::span<const gantry_value> params) {
+  const auto step = how.types.size();
+  std::size_t taken = 0;
+  for (std::size_t bytes = 0;
+       taken < params.size() && taken < gathered_rows::most_rows * step && bytes < gathered_rows::most_bytes;
+       taken += step)
+    for (const auto& each : params.subspan(taken, step))
+      if (each.type == GANTRY_TEXT || each.type == GANTRY_BLOB) bytes += each.as.s.len;
+  return taken;
 }
 
 }  // namespace
@@ -56,6 +66,7 @@ bool postgres_session::gather(statement& what, const prepared& how, std::span<co
   if (gathered_.collide_with(what) || gathered_.is_enough()) status = send_rows();
   if (status != GANTRY_OK) return false;
   gathered_.add(what, params);
+  used_facts_ = true;
   return true;
 }
 
@@ -65,8 +76,9 @@ bool postgres_session::can_add_as_set(statement& what, const prepared& how, std:
 }
 
 void postgres_session::add_as_sets(const statement& what, const prepared& how, std::span<const gantry_value> params) {
-  for (const auto step = longest_set * how.types.size(); !params.empty();) {
-    const auto some = params.first(std::min(step, params.size()));
+  used_facts_ = true;
+  while (!params.empty()) {
+    const auto some = params.first(size_of_set(how, params));
     encoder_.encode_set(how.types, some);
     to_->run(what.for_sets->c_str(), encoder_, false, about(pipeline::part::statement, pipeline::answer::count, &what));
     params = params.subspan(some.size());

@@ -27,7 +27,7 @@ void sql_scanner::skip_blanks() {
     if (is_blank(peek())) {
       ++at_;
     } else if (peek() == '-' && peek(1) == '-') {
-      while (at_ < sql_.size() && peek() != '\n') ++at_;
+      while (at_ < sql_.size() && peek() != '\n' && peek() != '\r') ++at_;
     } else if (peek() == '/' && peek(1) == '*') {
       skip_comment();
     } else {
@@ -65,12 +65,24 @@ void sql_scanner::skip_quoted(char quote, bool escapes) {
   }
 }
 
+// A text is continued by another one in a line below. Only then do escapes count in that one, too.
+bool sql_scanner::goes_on_in_next_line() {
+  if (at_ >= sql_.size()) return false;
+  const auto from = at_;
+  skip_blanks();
+  const auto between = sql_.substr(from, at_ - from);
+  if (peek() == '\'' && between.find_first_of("\r\n") != std::string_view::npos) return true;
+  at_ = from;
+  return false;
+}
+
 token_kind sql_scanner::take() {
   const char c = peek();
   if (is_letter(c)) {
     if ((c == 'e' || c == 'E') && peek(1) == '\'') {
       ++at_;
       skip_quoted('\'', true);
+      while (goes_on_in_next_line()) skip_quoted('\'', true);
       return token_kind::text;
     }
     while (is_letter(peek()) || is_digit(peek()) || peek() == '$') ++at_;

@@ -30,6 +30,7 @@ class sql_scanner {
   void skip_blanks();
   void skip_comment();
   void skip_quoted(char quote, bool escapes);
+  bool goes_on_in_next_line();
   token_kind take();
   token_kind take_dollar();
 

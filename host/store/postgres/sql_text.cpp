@@ -142,6 +142,7 @@ bool sql_text::parse(std::string_view sql, sql_text& out, failure_text& failure)
       return t.what == token_kind::word && among(changing, upper(t.text));
     });
   }
+  out.changes_schema = out.may_change && first != "WITH" && !among(changing, first);
   return array_rewriter(sql, tokens, out).run(failure);
 }
 

@@ -24,7 +24,8 @@ struct sql_text {
   std::string text;  // gantry_array($n) has become unnest($n::[])
   std::vector<array_place> arrays;
   std::size_t parameters = 0;
-  bool may_change = false;  // rows or the schema
+  bool may_change = false;      // rows or the schema
+  bool changes_schema = false;  // it is none of rows
 
   // INVALID: not one single statement, or parameters that are not $1 .. $n without a gap. REFUSED: it would control
   // transactions or settings. Returns false and fills `failure`.

@@ -9,11 +9,31 @@
 namespace gantry::store::postgres {
 namespace {
 
-// The unique indexes of a table that hold for every row and at once, by columns alone.
+// The unique indexes of a table that hold for every row and at once, by columns alone, and by the same comparison that
+// a WHERE makes. The names that a column may have follow.
 constexpr std::string_view unique_index =
     "SELECT 1 FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
-    " AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = "
-    "c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND a.attname <> ALL (";
+    " AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1"
+    " FROM generate_series(0, i.indnkeyatts - 1) AS k"
+    " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[k]"
+    " JOIN pg_opclass AS o ON o.oid = i.indclass[k]"
+    " WHERE NOT o.opcdefault OR i.indcollation[k] <> a.attcollation OR a.attname <> ALL (";
+
+// Its rows are its own, and what a name or an operator of a statement means is what the server brings. A default is a
+// constant, or else it may look at what was done before; so may what a check calls.
+constexpr std::string_view is_alone =
+    "c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT c.relhassubclass"
+    " AND NOT EXISTS (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal)"
+    " AND NOT EXISTS (SELECT 1 FROM pg_operator WHERE oid >= 16384)"
+    " AND NOT EXISTS (SELECT 1 FROM pg_cast WHERE oid >= 16384)"
+    " AND NOT EXISTS (SELECT 1 FROM pg_proc AS p WHERE p.oid >= 16384 AND ("
+    "p.proname IN ('abs', 'coalesce', 'count', 'greatest', 'least', 'length', 'lower', 'max', 'min', 'nullif', 'sum',"
+    " 'upper') OR (p.pronargs = 1 AND p.proargtypes[0] = c.reltype)))"
+    " AND NOT EXISTS (SELECT 1 FROM pg_attrdef AS d WHERE d.adrelid = c.oid"
+    " AND pg_get_expr(d.adbin, d.adrelid) LIKE '%(%')"
+    " AND NOT EXISTS (SELECT 1 FROM pg_constraint AS k JOIN pg_depend AS d"
+    " ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refclassid = 'pg_proc'::regclass"
+    " WHERE k.conrelid = c.oid AND k.contype = 'c')";
 
 bool is_true(const pg_result* from, int column) {
   return PQgetlength(from, 0, column) == 1 && PQgetvalue(from, 0, column)[0] == 1;
@@ -32,16 +52,22 @@ void prepared::describe(const pg_result* from) {
     binary = binary && reads_binary(static_cast<std::uint32_t>(PQftype(from, i)));
 }
 
-// Words of SQL have no quotes in them. A name without quotes means that in lower case, which regclass knows.
+// Words of SQL have no quotes in them. A name without quotes means that in lower case, which regclass knows by itself.
 std::string table_facts::question(const statement_shape& about) {
   std::string keys = "ARRAY[";
-  for (const auto& each : about.keys) keys += (keys.back() == '[' ? "lower('" : ", lower('") + each + "')";
+  for (auto each : about.keys) {
+    for (char& c : each)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    keys += (keys.back() == '[' ? "'" : ", '") + each + "'";
+  }
   keys += "]::text[]";
-  return "SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT c.relhassubclass AND NOT EXISTS"
-         " (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),"
-         " NOT EXISTS (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid),"
-         " EXISTS (" +
-         std::string(unique_index) + keys + "))) FROM pg_class AS c WHERE c.oid = to_regclass('" + about.table + "')";
+  const std::string numbered =
+      about.numbers_itself
+          ? " AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attidentity <> '')"
+          : "";
+  return "SELECT " + std::string(is_alone) + ", NOT EXISTS (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid)" +
+         numbered + ", EXISTS (" + std::string(unique_index) + keys +
+         "))) FROM pg_class AS c WHERE c.oid = to_regclass('" + about.table + "')";
 }
 
 table_facts table_facts::read(const pg_result* from) {
@@ -117,6 +143,12 @@ void statement_cache::forget(const statement& which) {
     if (!each.name.empty()) evicted_.push_back(each.name);
   if (which.for_sets && !which.for_sets->empty()) evicted_.push_back(*which.for_sets);
   by_text_.erase(std::string_view(*which.text));
+}
+
+void statement_cache::learn(statement& which, table_facts now) {
+  which.table = now;
+  if (which.for_sets && !which.for_sets->empty()) evicted_.push_back(*which.for_sets);
+  which.for_sets.reset();
 }
 
 // Only SQL that is made up at run time gets here, so a scan is cheap enough.

@@ -79,6 +79,7 @@ struct statement {
   sql_text sql;
   statement_shape shape;
   table_facts table;
+  std::uint64_t asked_at = 0;  // the epoch of the schema in which that was so
   std::optional<std::string>
       for_sets;  // its name on the server when it takes a set; empty: it can't. None: not known yet
   std::vector<prepared> variants;
@@ -109,6 +110,8 @@ class statement_cache {
   // The server has forgotten all of them.
   void clear();
   void forget(const statement& which);
+  // What the catalog says of its table; whether it takes sets is open again.
+  void learn(statement& which, table_facts now);
   // Null: it is not there any more.
   statement* known(std::string_view sql) noexcept;
 

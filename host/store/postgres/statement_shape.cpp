@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 20> beyond{
     "SELECT", "FROM",         "USING",  "JOIN", "WITH",        "UNION",   "INTERSECT", "EXCEPT", "EXISTS",  "TABLE",
     "ONLY",   "GANTRY_ARRAY", "WINDOW", "OVER", "TABLESAMPLE", "LATERAL", "CURRENT",   "MERGE",  "EXPLAIN", "INTO"};
 constexpr std::array<std::string_view, 5> after_its_table{"WHERE", "ORDER", "LIMIT", "FOR", "GROUP"};
+constexpr std::size_t longest_name = 63;  // the server cuts longer ones off
 constexpr std::string_view set_name = "gantry_set";
 
 std::string column_of_set(std::size_t parameter) {
@@ -62,7 +63,7 @@ class shape_reader {
 
   // A name alone: one with its schema is not looked at further.
   bool read_table() {
-    if (!is_name(at_) || is_mark(at_ + 1, ".")) return false;
+    if (!is_name(at_) || is_mark(at_ + 1, ".") || tokens_[at_].text.size() > longest_name) return false;
     table_ = std::string(tokens_[at_++].text);
     return true;
   }
@@ -136,6 +137,7 @@ class shape_reader {
     shape_.takes_sets = true;
     shape_.inserts = true;
     shape_.only_adds = none_of(*row_end, "UPDATE");
+    shape_.numbers_itself = none_of(*after, "OVERRIDING");
     shape_.head = renamed(0, *values) + " SELECT " + renamed(*values + 2, *row_end - 1);
     shape_.link = " FROM ";
     shape_.tail = renamed(*row_end, tokens_.size());
@@ -166,17 +168,25 @@ class shape_reader {
   std::vector<std::string> keys_in(std::size_t from) const {
     std::vector<std::string> found;
     std::size_t depth = 0;
+    // In these an AND is none of the whole condition.
+    for (std::size_t i = from; i < tokens_.size(); ++i)
+      if (is(i, "CASE") || is_mark(i, "[")) return {};
     for (std::size_t i = from, begin = from; i <= tokens_.size(); ++i) {
       if (is_mark(i, "(")) ++depth;
       if (is_mark(i, ")")) --depth;
       if (depth == 0 && (is(i, "OR") || is(i, "BETWEEN"))) return {};
       if (i != tokens_.size() && (depth != 0 || !is(i, "AND"))) continue;
       if (i == begin + 3 && is_name(begin) && is_mark(begin + 1, "=") &&
-          tokens_[begin + 2].what == token_kind::parameter)
+          tokens_[begin + 2].what == token_kind::parameter && occurs_once(tokens_[begin + 2].text))
         found.emplace_back(tokens_[begin].text);
       begin = i + 1;
     }
     return found;
+  }
+
+  // Elsewhere it could be compared with something else, and be of that type.
+  bool occurs_once(std::string_view parameter) const {
+    return std::count_if(tokens_.begin(), tokens_.end(), [&](const token& t) { return t.text == parameter; }) == 1;
   }
 
   bool has_parameters(std::size_t from, std::size_t to) const {

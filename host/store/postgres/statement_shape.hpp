@@ -21,6 +21,7 @@ struct statement_shape {
   // It adds rows. One that does not changes at most one row for each of the set if `keys` hold a unique key.
   bool inserts = false;
   bool only_adds = false;         // it leaves rows that are there as they are
+  bool numbers_itself = false;    // where rows have a number of their own, the database gives it
   std::vector<std::string> keys;  // columns that must each equal a parameter
 
   static statement_shape of(std::string_view sql);

@@ -118,6 +118,8 @@ void postgres_session::end_transaction() noexcept {
   doom_ = GANTRY_OK;
   spoiled_ = GANTRY_OK;
   trusted_ = 0;
+  used_facts_ = false;
+  if (std::exchange(changed_schema_, false)) ++schema_epoch_;
   if (phase_ != phase::stopped) phase_ = phase::idle;
 }
 
@@ -137,7 +139,9 @@ gantry_status postgres_session::rollback_to() {
   close_cursors(scopes_.size() - 1);
   auto& inner = scopes_.back();
   // Whoever takes them back may do so because of what they were told.
-  if (gathered_.size() > inner.first_row) send_rows();
+  if (spoiled_ == GANTRY_OK && gathered_.size() > inner.first_row) send_rows();
+  gathered_.keep(inner.first_row);
+  if (changed_schema_) ++schema_epoch_;
   if (!inner.sent) return GANTRY_OK;
   // A deferred statement of this savepoint may fail, which would skip the way back.
   if (spoiled_ == GANTRY_OK && to_->pending() != 0) settle(guard::none);
@@ -196,13 +200,25 @@ gantry_status postgres_session::settle(guard protection, std::vector<result_hand
   // The first answer of a write transaction is its number.
   if (phase_ == phase::writing && number_.empty() && !done.kept.empty()) {
     number_ = PQgetvalue(done.kept.front().get(), 0, 0);
+    const std::string schema = PQgetvalue(done.kept.front().get(), 0, 1);
     done.kept.erase(done.kept.begin());
+    const std::string before = std::exchange(schema_, schema);
+    if (before != schema && !before.empty()) {
+      ++schema_epoch_;
+      if (used_facts_) return refuse_for_new_schema();
+    }
   }
   if (done.failed) return settle_failed(done, protection);
   if (done.surprised) return settle_surprised(done);
   answered_ = true;
   if (kept) *kept = std::move(done.kept);
   return GANTRY_OK;
+}
+
+// What was gathered in this transaction went by tables that a migration has changed since.
+gantry_status postgres_session::refuse_for_new_schema() {
+  refuse(GANTRY_RETRY, "a migration has changed the tables; what was known of them is asked again");
+  return doom(GANTRY_RETRY);
 }
 
 gantry_status postgres_session::settle_lost(const pipeline::outcome& what) {
@@ -232,8 +248,7 @@ gantry_status postgres_session::settle_failed(const pipeline::outcome& what, gua
   const bool outdated = what.routine == "RevalidateCachedQuery";
   if (outdated && what.by.text) {
     outdated_ = true;
-    failure_text ignored;
-    if (auto* const old = statements_.find(*what.by.text, ignored)) statements_.forget(*old);
+    if (auto* const old = statements_.known(*what.by.text)) statements_.forget(*old);
     failure_.status = GANTRY_RETRY;
   }
   if (what.by.trusted) {

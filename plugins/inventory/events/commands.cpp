@@ -3,6 +3,7 @@
 #include "domain/alerts.hpp"
 #include "domain/reservation.hpp"
 #include "events/publish.hpp"
+#include "store/turn.hpp"
 
 namespace inventory {
 namespace {
@@ -157,6 +158,7 @@ void commands::give_back(gantry::tx& tx, const std::vector<line>& lines) const {
 }
 
 void commands::return_goods(gantry::tx& tx, const reservation& of) const {
+  take_turn(tx, stock_.shared_store());
   std::vector<foreign_pick> picks;
   if (of.picks) picks = parse_picks(*of.picks);
   for (const line& each : parse_lines(of.lines)) {

@@ -124,6 +124,7 @@ remaining take(gantry::tx& tx, const line& what, std::vector<foreign_pick>& pick
   static const std::string in_shared_store = sql(true);
   const auto at_home = tx.one(known.shared_store() ? in_shared_store : alone, what.sku, what.quantity);
   if (at_home) return read_whole(*at_home, what.sku, known);
+  take_turn(tx, known.shared_store());  // a statement that finds no row does not get to it
 
   const auto found = find_level(tx, what.sku);
   if (!found) throw gantry::failure(GANTRY_FAILED, "no stock row for " + what.sku + ", expected the one reserved");

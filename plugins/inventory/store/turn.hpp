@@ -4,7 +4,7 @@
 // orders touches many SKUs in the order of its events, and two batches could wait for each other until the deadlock
 // detector ends one of them. Each command therefore takes one advisory transaction lock before it touches a stock row;
 // within an order, SKUs are touched in the order of their names. The commands of every order take the lock inside the
-// first statement that needs it.
+// first statement that needs it, which a statement that finds no row does not reach.
 #pragma once
 
 #include <gantry/plugin.hpp>

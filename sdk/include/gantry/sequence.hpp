@@ -21,7 +21,7 @@ namespace gantry {
 class sequence {
  public:
   // `which`: SQL for the sequence, such as "'ticket_numbers'", or for the one of an identity column
-  // "pg_get_serial_sequence('tickets', 'id')".
+  // "pg_get_serial_sequence('tickets', 'id')". `at_once`: at least 1.
   explicit sequence(std::string_view which, std::size_t at_once = 200)
       : sql_("WITH which AS MATERIALIZED (SELECT (" + std::string(which) +
              ")::regclass AS name) SELECT nextval(name) FROM which, generate_series(1, " + std::to_string(at_once) +
@@ -34,7 +34,9 @@ class sequence {
       used_ = 0;
       for (const auto& row : t.query(sql_)) numbers_.push_back(row.get<std::int64_t>(0));
     }
-    return numbers_.at(used_++);
+    const auto number = numbers_.at(used_);
+    ++used_;
+    return number;
   }
 
  private:

@@ -67,6 +67,10 @@ TEST(StatementShapeTest, KnowsTheColumnsThatMustEqualAParameter) {
   EXPECT_EQ(keys("DELETE FROM t WHERE a = $1 OR b = $2"), names{});
   EXPECT_EQ(keys("DELETE FROM t WHERE a = $1 + 1 AND NOT b = $2"), names{});
   EXPECT_EQ(keys("DELETE FROM t WHERE c BETWEEN $1 AND $2 AND a = $3"), names{});
+  EXPECT_EQ(keys("DELETE FROM t WHERE b = $2 AND CASE WHEN c AND a = $1 AND c THEN false ELSE true END"), names{});
+  EXPECT_EQ(keys("DELETE FROM t WHERE b = $2 AND (ARRAY[c, a = $1 AND a = $1, c])[1]"), names{});
+  EXPECT_EQ(keys("DELETE FROM t WHERE f = $1 AND a = $1 AND b = $2"), (names{"b"})) << "$1 is of the type of f";
+  EXPECT_TRUE(statement_shape::of("DELETE FROM " + std::string(64, 't') + " WHERE a = $1").table.empty());
 }
 
 class SetsTest : public StoreFixture {
@@ -331,6 +335,99 @@ TEST_F(SetsTest, RowsThatAreGivenTogetherGoAsOne) {
   EXPECT_EQ(rows("SELECT count(*) FROM note"), "2502");
   EXPECT_EQ(rows("SELECT n FROM item"), "5");
   EXPECT_EQ(statements_for_sets(), "2");
+}
+
+TEST_F(SetsTest, WhatIsTakenBackBehindADeferredFailureStaysSo) {
+  learn(*writer_);
+  ASSERT_EQ(exec(add, {integer(1), text("a")}), GANTRY_OK);
+  ASSERT_EQ(writer_->begin(), GANTRY_OK);
+  ASSERT_EQ(writer_->savepoint(), GANTRY_OK);
+  ASSERT_EQ(writer_->defer("INSERT INTO item (id, name, n) VALUES ($1, 'b', 0)", params{integer(1)}), GANTRY_OK);
+  ASSERT_EQ(run(note, {integer(5)}), 1);
+  rows("SELECT count(*) FROM gantry_migrations");
+  EXPECT_EQ(writer_->rollback_to(), GANTRY_OK) << writer_->error_text();
+  EXPECT_EQ(writer_->release(), GANTRY_OK);
+  EXPECT_EQ(run(note, {integer(6)}), 1);
+  EXPECT_EQ(writer_->commit(), GANTRY_OK) << writer_->error_text();
+  EXPECT_EQ(rows("SELECT id FROM note WHERE id > 0"), "6");
+}
+
+TEST_F(SetsTest, DefaultsAndChecksThatLookFurtherAreRunRowByRow) {
+  ASSERT_EQ(writer_->script("CREATE SEQUENCE ps;"
+                            "CREATE TABLE parent (id bigint PRIMARY KEY DEFAULT nextval('ps'), n bigint);"
+                            "CREATE TABLE child (parent bigint DEFAULT currval('ps'), n bigint);"
+                            "CREATE TABLE closed (day bigint PRIMARY KEY);"
+                            "CREATE FUNCTION is_open(d bigint) RETURNS boolean LANGUAGE sql STABLE AS "
+                            "'SELECT NOT EXISTS (SELECT 1 FROM closed WHERE day = d)';"
+                            "CREATE TABLE job (day bigint CHECK (is_open(day)));"
+                            "CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY, n bigint)"),
+            GANTRY_OK);
+  for (std::int64_t i = 1; i <= 40; ++i)
+    transaction(*writer_, [&] {
+      ASSERT_EQ(run("INSERT INTO parent (n) VALUES ($1)", {integer(i)}), 1);
+      ASSERT_EQ(run("INSERT INTO child (n) VALUES ($1)", {integer(i)}), 1);
+      ASSERT_EQ(run("INSERT INTO job (day) VALUES ($1)", {integer(i)}), 1);
+      ASSERT_EQ(run("INSERT INTO closed (day) VALUES ($1)", {integer(1000 + i)}), 1);
+      ASSERT_EQ(run("INSERT INTO numbered (n) VALUES ($1)", {integer(i)}), 1);
+    });
+  std::int64_t told = 1;
+  transaction(*writer_, [&] {
+    for (std::int64_t i = 1; i <= 3; ++i) {
+      run("INSERT INTO parent (n) VALUES ($1)", {integer(100 + i)});
+      run("INSERT INTO child (n) VALUES ($1)", {integer(100 + i)});
+    }
+    run("INSERT INTO closed (day) VALUES ($1)", {integer(500)});
+    run("INSERT INTO closed (day) VALUES ($1)", {integer(501)});
+    told = run("INSERT INTO job (day) VALUES ($1)", {integer(500)});
+    run("INSERT INTO numbered (n) VALUES ($1)", {integer(0)});
+  });
+  EXPECT_EQ(rows("SELECT count(*) FROM parent p JOIN child c ON c.parent = p.id AND c.n = p.n"), "43");
+  EXPECT_EQ(told, -GANTRY_CONFLICT);
+  EXPECT_EQ(statements_for_sets(), "1") << "of the days that are closed";
+}
+
+// What was known of a table is asked again, whoever has changed it.
+TEST_F(SetsTest, AKeyThatIsNoneAnyMoreIsNotTrusted) {
+  const auto change = [&](const auto& how) {
+    ASSERT_EQ(writer_->script("CREATE TABLE t (id bigint, n bigint); CREATE UNIQUE INDEX tid ON t (id)"), GANTRY_OK);
+    constexpr const char* set = "UPDATE t SET n = $2 WHERE id = $1";
+    for (std::int64_t i = 1; i <= 40; ++i)
+      transaction(*writer_, [&] {
+        ASSERT_EQ(run("INSERT INTO t (id, n) VALUES ($1, 0)", {integer(-i)}), 1);
+        ASSERT_EQ(run(set, {integer(-i), integer(1)}), 1);
+      });
+    how("DROP INDEX tid; CREATE INDEX tid ON t (id); INSERT INTO t VALUES (1, 0), (1, 0)");
+    std::string told;
+    transaction(*writer_, [&] {
+      told.clear();
+      for (const std::int64_t id : {1, 2}) told += std::to_string(run(set, {integer(id), integer(7)})) + " ";
+    });
+    EXPECT_EQ(told, "2 0 ");
+    ASSERT_EQ(writer_->script("DROP TABLE t"), GANTRY_OK);
+  };
+  change([&](std::string_view script) { ASSERT_EQ(writer_->script(script), GANTRY_OK); });
+  change([&](std::string_view script) {
+    auto other = std::move(store::open_postgres_store(options_)).value();
+    const auto done = other->migrate(std::vector{store::migration{1, "first", "", std::string(script), "sum"}});
+    ASSERT_TRUE(done) << done.failure().text;
+  });
+}
+
+TEST_F(SetsTest, ManyLargeRowsAreNotOneMessage) {
+  ASSERT_EQ(writer_->script("CREATE TABLE big (id bigint PRIMARY KEY, content bytea)"), GANTRY_OK);
+  const std::string content(1 << 20, 'x');
+  params many;
+  for (std::int64_t i = 1; i <= 1100; ++i) {
+    many.push_back(integer(i));
+    many.push_back(blob(content));
+  }
+  std::int64_t changes = 0;
+  // Serializable and as long as this, it would make the server forget who was concurrent with whom in other tests.
+  ASSERT_EQ(writer_->begin_relaxed(), GANTRY_OK);
+  EXPECT_EQ(writer_->exec_many("INSERT INTO big (id, content) VALUES ($1, $2)", many, 2, 1100, &changes), GANTRY_OK)
+      << writer_->error_text();
+  EXPECT_EQ(changes, 1100);
+  writer_->rollback();
 }
 
 TEST_F(SetsTest, AChangedSchemaIsMet) {

@@ -37,6 +37,9 @@ TEST(SqlTextTest, QuotesAndCommentsHideWhatIsInThem) {
   EXPECT_EQ(rewritten("SELECT E'it\\'s $3', $tag$ ; $2 $tag$, 'x''y'"),
             "SELECT E'it\\'s $3', $tag$ ; $2 $tag$, 'x''y'");
   EXPECT_EQ(rewritten("SELECT a::bigint FROM t;"), "SELECT a::bigint FROM t");
+  // A comment ends with either sign of a line's end, and a text goes on in the next line.
+  EXPECT_EQ(rewritten("SELECT 1 -- $5\r FROM t"), "SELECT 1 -- $5\r FROM t");
+  EXPECT_EQ(rewritten("SELECT E'a'\n'\\'$5', 'b'"), "SELECT E'a'\n'\\'$5', 'b'");
 }
 
 TEST(SqlTextTest, KnowsWhatMayChangeSomething) {
