@@ -6,17 +6,6 @@
 #include "store/postgres/statement_cache.hpp"
 
 namespace gantry::store::postgres {
-namespace {
-
-// Unquoted names mean the same whatever their case.
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return lower(x) == lower(y);
-  });
-}
-
-}  // namespace
 
 void gathered_rows::add(statement& of, std::span<const gantry_value> params) {
   rows_.push_back({&of, values_.size()});
@@ -35,14 +24,12 @@ void gathered_rows::add(statement& of, std::span<const gantry_value> params) {
 }
 
 bool gathered_rows::collide_with(const statement& next) const noexcept {
-  return std::any_of(seen_.begin(), seen_.end(), [&](const statement* each) {
-    return each != &next && same_name(each->shape.table, next.shape.table);
-  });
+  return std::any_of(seen_.begin(), seen_.end(),
+                     [&](const statement* each) { return each != &next && each->shape.table == next.shape.table; });
 }
 
 bool gathered_rows::touch(std::string_view table) const noexcept {
-  return std::any_of(seen_.begin(), seen_.end(),
-                     [&](const statement* each) { return same_name(each->shape.table, table); });
+  return std::any_of(seen_.begin(), seen_.end(), [&](const statement* each) { return each->shape.table == table; });
 }
 
 void gathered_rows::keep(std::size_t count) noexcept {

@@ -12,6 +12,7 @@ namespace gantry::store::postgres {
 namespace {
 
 constexpr std::chrono::milliseconds first_pause{50};
+
 std::int64_t changed_rows(const result_handle& from) {
   const char* const count = PQcmdTuples(from.get());
   return count[0] == '\0' ? 0 : std::strtoll(count, nullptr, 10);

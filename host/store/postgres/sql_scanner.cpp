@@ -133,6 +133,13 @@ std::string upper(std::string_view from) {
   return out;
 }
 
+std::string lower(std::string_view from) {
+  std::string out(from);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 bool parameter_number(const token& t, std::size_t& out) {
   const auto digits = t.text.substr(1);
   const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), out);

@@ -40,6 +40,7 @@ class sql_scanner {
 
 // Of ASCII letters only.
 std::string upper(std::string_view from);
+std::string lower(std::string_view from);
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& all, std::string_view word) {

@@ -52,14 +52,10 @@ void prepared::describe(const pg_result* from) {
     binary = binary && reads_binary(static_cast<std::uint32_t>(PQftype(from, i)));
 }
 
-// Words of SQL have no quotes in them. A name without quotes means that in lower case, which regclass knows by itself.
+// Words of SQL have no quotes in them.
 std::string table_facts::question(const statement_shape& about) {
   std::string keys = "ARRAY[";
-  for (auto each : about.keys) {
-    for (char& c : each)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    keys += (keys.back() == '[' ? "'" : ", '") + each + "'";
-  }
+  for (const auto& each : about.keys) keys += (keys.back() == '[' ? "'" : ", '") + each + "'";
   keys += "]::text[]";
   const std::string numbered =
       about.numbers_itself

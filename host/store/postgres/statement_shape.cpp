@@ -64,7 +64,7 @@ class shape_reader {
   // A name alone: one with its schema is not looked at further.
   bool read_table() {
     if (!is_name(at_) || is_mark(at_ + 1, ".") || tokens_[at_].text.size() > longest_name) return false;
-    table_ = std::string(tokens_[at_++].text);
+    table_ = lower(tokens_[at_++].text);
     return true;
   }
 
@@ -178,7 +178,7 @@ class shape_reader {
       if (i != tokens_.size() && (depth != 0 || !is(i, "AND"))) continue;
       if (i == begin + 3 && is_name(begin) && is_mark(begin + 1, "=") &&
           tokens_[begin + 2].what == token_kind::parameter && occurs_once(tokens_[begin + 2].text))
-        found.emplace_back(tokens_[begin].text);
+        found.push_back(lower(tokens_[begin].text));
       begin = i + 1;
     }
     return found;

@@ -13,7 +13,9 @@
 namespace gantry::store::postgres {
 
 struct statement_shape {
-  // The only relation whose rows it reads or changes, as it was written; empty: there may be others.
+  // Names are without quotes, and here in lower case, as the server takes them.
+  //
+  // The only relation whose rows it reads or changes; empty: there may be others.
   std::string table;
   // An INSERT, UPDATE or DELETE whose parameters can come as the columns of a set: each row of the set does what the
   // statement does with these values, and none looks at what another one does.
