@@ -279,7 +279,7 @@ void job_board::look(store::session& session) {
 }
 
 gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
-                                  std::int64_t at_us) {
+                                  std::int64_t at_us, bool new_key) {
   if (tx.suppressed) return GANTRY_OK;
   auto& session = *tx.db.session;
   const auto& name = tx.owner->declared.jobs[kind].name;
@@ -287,7 +287,8 @@ gantry_status job_board::schedule(gantry_tx& tx, std::uint32_t kind, std::string
     return fail(GANTRY_INVALID, "schedule " + name + ": a key has at most " + std::to_string(longest_key) +
                                     " bytes, found " + std::to_string(key.size()));
   std::size_t replaced = 0;
-  if (const auto s = drop(tx, name, key, replaced); s != GANTRY_OK) return s;
+  if (!new_key)
+    if (const auto s = drop(tx, name, key, replaced); s != GANTRY_OK) return s;
   const auto uuid = new_uuid(tx.now_us);
   const std::string_view id(uuid.data(), uuid.size());
   const auto ahead = backlog() + owner_->writer->held_jobs() + tx.jobs.size();

@@ -57,9 +57,10 @@ class job_board {
   // What this process puts on the jobs that it claims.
   const std::string& token() const noexcept { return token_; }
 
-  // Writes a job in this transaction. INVALID: a key of more than 255 bytes. [lane]
+  // Writes a job in this transaction, in the place of one of that key that has not begun; with `new_key` there is none.
+  // INVALID: a key of more than 255 bytes. [lane]
   gantry_status schedule(gantry_tx& tx, std::uint32_t kind, std::string_view key, std::string_view payload,
-                         std::int64_t at_us);
+                         std::int64_t at_us, bool new_key = false);
   // Deletes a job that has not begun; NOT_FOUND when there is none. A job that begins while this transaction is open
   // may still run; its result is not taken then. [lane]
   gantry_status cancel(gantry_tx& tx, std::string_view kind, std::string_view key);

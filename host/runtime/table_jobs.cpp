@@ -54,7 +54,8 @@ gantry_status schedule(gantry_tx* tx, const gantry_schedule* job) {
   if (kind < 0)
     return fail(GANTRY_REFUSED, self.id() + " schedules a job of kind " + std::string(view(job->kind)) +
                                     " but has not declared it in setup");
-  return self.jobs->schedule(*tx, static_cast<std::uint32_t>(kind), view(job->key), view(job->payload), job->at_us);
+  return self.jobs->schedule(*tx, static_cast<std::uint32_t>(kind), view(job->key), view(job->payload), job->at_us,
+                            (job->flags & GANTRY_SCHEDULE_NEW_KEY) != 0);
 }
 
 gantry_status cancel(gantry_tx* tx, gantry_str kind, gantry_str key) {

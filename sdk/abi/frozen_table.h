@@ -214,6 +214,7 @@ static const frozen_line frozen_lines[] = {
     SIZE(gantry_schedule),
     SLOT(gantry_schedule, struct_size),
     SLOT(gantry_schedule, reserved),
+    SLOT(gantry_schedule, flags),
     SLOT(gantry_schedule, kind),
     SLOT(gantry_schedule, key),
     SLOT(gantry_schedule, payload),

@@ -293,11 +293,26 @@ gantry_status jobs_timer(const gantry_host* host, const gantry_timer_kind* kind)
                                                                : c.fail(GANTRY_INVALID, "declared twice");
 }
 
+// True when a job of this kind and key has not begun, as this transaction sees it.
+bool waits(const transaction& t, std::string_view kind, std::string_view key) {
+  const auto same = [&](const scheduled_job& job) { return job.kind == kind && job.key == key; };
+  const auto planned =
+      std::ranges::find_if(t.changes.rbegin(), t.changes.rend(), [&](const transaction::change& change) {
+        return same(change.job) &&
+               (change.kind == transaction::change_kind::schedule || change.kind == transaction::change_kind::cancel);
+      });
+  if (planned != t.changes.rend()) return planned->kind == transaction::change_kind::schedule;
+  return std::ranges::any_of(t.owner->jobs, [&](const auto& job) { return same(job) && job.attempts == 0; });
+}
+
 gantry_status jobs_schedule(gantry_tx* tx, const gantry_schedule* job) {
   transaction& t = of(tx);
   fake_core& c = *t.owner;
   const lock hold(c.mutex);
   if (!c.job_kinds.contains(text(job->kind))) return c.fail(GANTRY_REFUSED, "no such kind of job: " + text(job->kind));
+  if ((job->flags & GANTRY_SCHEDULE_NEW_KEY) != 0 && job->key.len != 0 && waits(t, view(job->kind), view(job->key)))
+    return c.fail(GANTRY_INVALID, "schedule " + text(job->kind) + ": the key is said to be new, but a job of key " +
+                                      text(job->key) + " waits");
   const instant due{std::max(job->at_us, c.clock.now().us)};
   t.changes.push_back(
       {transaction::change_kind::schedule, {c.next_id(), text(job->kind), text(job->key), text(job->payload), due}});
@@ -308,16 +323,7 @@ gantry_status jobs_cancel(gantry_tx* tx, gantry_str kind, gantry_str key) {
   transaction& t = of(tx);
   fake_core& c = *t.owner;
   const lock hold(c.mutex);
-  const auto same = [&](const scheduled_job& job) { return job.kind == view(kind) && job.key == view(key); };
-  const auto planned =
-      std::ranges::find_if(t.changes.rbegin(), t.changes.rend(), [&](const transaction::change& change) {
-        return same(change.job) &&
-               (change.kind == transaction::change_kind::schedule || change.kind == transaction::change_kind::cancel);
-      });
-  const bool found = planned != t.changes.rend()
-                         ? planned->kind == transaction::change_kind::schedule
-                         : std::ranges::any_of(c.jobs, [&](const auto& job) { return same(job) && job.attempts == 0; });
-  if (!found) return c.fail(GANTRY_NOT_FOUND, "no such job");
+  if (!waits(t, view(kind), view(key))) return c.fail(GANTRY_NOT_FOUND, "no such job");
   t.changes.push_back({transaction::change_kind::cancel, {{}, text(kind), text(key), {}, {}}});
   return GANTRY_OK;
 }

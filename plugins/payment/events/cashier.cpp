@@ -55,7 +55,8 @@ gantry::outcome cashier::process(const gantry::event& event, gantry::tx& tx) {
   } else if (row.status == payment_status::captured) {
     emit_processed(tx, facts_of(row, id), row.reference);
   } else {
-    tx.schedule(charge_job, charge_text({id, row.order_id, row.sums.amount, row.currency, token, {}}), {{}, id});
+    tx.schedule(charge_job, charge_text({id, row.order_id, row.sums.amount, row.currency, token, {}}),
+                {.key = id, .new_key = true});
   }
   return gantry::ok;
 }

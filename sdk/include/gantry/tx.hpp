@@ -16,6 +16,8 @@ namespace gantry {
 struct job_time {
   instant at{};            // not before; 0: now
   std::string_view key{};  // not empty: a job of this kind and key that has not begun is replaced
+  // No job of this kind and key waits: what the key names is new in this transaction, say. None is looked for.
+  bool new_key = false;
 };
 
 class tx : public db {
@@ -64,8 +66,13 @@ class tx : public db {
 
  private:
   void schedule_text(std::string_view kind, std::string_view payload, const job_time& when) {
-    const gantry_schedule job{sizeof job,           0,         detail::str(kind), detail::str(when.key),
-                              detail::str(payload), when.at.us};
+    gantry_schedule job{};
+    job.struct_size = sizeof job;
+    if (when.new_key) job.flags = GANTRY_SCHEDULE_NEW_KEY;
+    job.kind = detail::str(kind);
+    job.key = detail::str(when.key);
+    job.payload = detail::str(payload);
+    job.at_us = when.at.us;
     rt().check(jobs().schedule(raw_, &job));
   }
 

@@ -233,14 +233,24 @@ gantry_status emit(gantry_tx* tx, std::string_view key, std::string_view data) {
   return table<gantry_bus_1>(host_of(tx), GANTRY_BUS_1).emit(tx, &e, nullptr);
 }
 
-gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us) {
+static gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us,
+                              std::uint32_t flags) {
   gantry_schedule s{};
   s.struct_size = sizeof s;
+  s.flags = flags;
   s.kind = str("errand");
   s.key = str(key);
   s.payload = str(payload);
   s.at_us = at_us;
   return table<gantry_jobs_1>(host_of(tx), GANTRY_JOBS_1).schedule(tx, &s);
+}
+
+gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us) {
+  return schedule(tx, key, payload, at_us, 0);
+}
+
+gantry_status schedule_new(gantry_tx* tx, std::string_view key, std::string_view payload) {
+  return schedule(tx, key, payload, 0, GANTRY_SCHEDULE_NEW_KEY);
 }
 
 gantry_status cancel(gantry_tx* tx, std::string_view key) {

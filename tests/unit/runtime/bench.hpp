@@ -67,6 +67,7 @@ std::string text(gantry_str s);
 gantry_status insert(gantry_tx* tx, std::string_view key, std::string_view body);
 gantry_status emit(gantry_tx* tx, std::string_view key, std::string_view data);
 gantry_status schedule(gantry_tx* tx, std::string_view key, std::string_view payload, std::int64_t at_us = 0);
+gantry_status schedule_new(gantry_tx* tx, std::string_view key, std::string_view payload);
 gantry_status cancel(gantry_tx* tx, std::string_view key);
 gantry_status arm(gantry_tx* tx, std::string_view key, std::int64_t delay_us, bool after_ack);
 // In restore.

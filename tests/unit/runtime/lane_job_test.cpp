@@ -237,6 +237,21 @@ TEST(lane_job, one_of_the_same_key_that_has_not_begun_is_replaced) {
   EXPECT_EQ(table(b), "");
 }
 
+TEST(lane_job, nothing_is_looked_for_where_the_key_is_said_to_be_new) {
+  busy plays;
+  bench b(plays);
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule(&tx, "", "first"); }), GANTRY_OK);
+  b.until([&] { return plays.entered.load(); });
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule_new(&tx, "k", "one"); }), GANTRY_OK);
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule_new(&tx, "k", "two"); }), GANTRY_OK);
+  ASSERT_EQ(b.write([](gantry_tx& tx) { return schedule_new(&tx, "gone", "three"); }), GANTRY_OK);
+  EXPECT_EQ(b.write([](gantry_tx& tx) { return cancel(&tx, "gone"); }), GANTRY_OK);
+  plays.gate.unlock();
+  b.until([&] { return b.of_key("done") == "first one two"; });
+  EXPECT_EQ(plays.ran(), "first1 one1 two1 ");
+  EXPECT_EQ(table(b), "");
+}
+
 TEST(lane_job, cancelling_is_part_of_the_transaction) {
   busy plays;
   bench b(plays);

@@ -306,6 +306,21 @@ TEST_F(FakeHostTest, JobsCanBeCancelled) {
   EXPECT_EQ(host_.pending_jobs(), 0U);
 }
 
+TEST_F(FakeHostTest, AKeyThatIsSaidToBeNewMustBe) {
+  open([](setup& s) {
+    s.on("t", "E", [](const event& e, tx& t) {
+      t.schedule("mail", "x", {.key = e.key(), .new_key = true});
+      EXPECT_THROW(t.schedule("mail", "x", {.key = e.key(), .new_key = true}), failure);
+      t.schedule("mail", "x", {.new_key = true});
+      t.schedule("mail", "x", {.new_key = true});
+    });
+    s.job("mail", [](const job&, context&) {});
+  });
+  EXPECT_TRUE(host_.deliver("t", "E", "k"));
+  EXPECT_EQ(host_.pending_jobs(), 3U);
+  EXPECT_FALSE(host_.deliver("t", "E", "k"));
+}
+
 TEST_F(FakeHostTest, AJobWritesAndWaits) {
   open([](setup& s) {
     s.on("t", "E", [](const event&, tx& t) { t.schedule("work", "x"); });

@@ -52,9 +52,18 @@ typedef struct gantry_job_kind {
   void *user;
 } gantry_job_kind;
 
+enum {
+  /* No job of this kind and key waits, as the caller knows: it has just inserted the row that the key names, say. None
+   * is looked for, which spares a read; if one waits all the same, both run. A host that does not know the flag looks. */
+  GANTRY_SCHEDULE_NEW_KEY = 1
+};
+
 typedef struct gantry_schedule {
   uint32_t struct_size;
-  uint32_t reserved;
+  union {
+    uint32_t flags;
+    uint32_t reserved; /* its name before there were flags */
+  };
   gantry_str kind;
   gantry_str key;     /* not empty: a job of this kind and key that has not begun is replaced */
   gantry_str payload;
