@@ -110,7 +110,8 @@ inline void leave(slot& s) noexcept { s.since_us.store(0, std::memory_order_rele
 
 inline bool inside(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) != 0; }
 
-// For as long as plugin code has called a function of the host that may wait: nobody takes that for a hang.
+// For as long as plugin code has called a function of the host that may wait, or the host does something for it that may:
+// the plugin does not hang then, whatever it waits for does.
 class host_time {
  public:
   host_time() noexcept : slot_(box::of_thread()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/uuid.hpp"
+#include "blackbox/box.hpp"
 #include "observability/log.hpp"
 #include "runtime/context.hpp"
 #include "runtime/instance.hpp"
@@ -42,6 +43,13 @@ gantry_job describe(const ready_job& job, const job_kind& kind, std::int64_t dea
   out.deadline_us = deadline_us;
   out.correlation_id = str(job.correlation_id);
   return out;
+}
+
+// A statement of the runtime's own, on a thread that is noted as being in a plugin's code.
+gantry_status exec(store::session& session, std::string_view sql, std::span<const gantry_value> params,
+                   std::int64_t* changes = nullptr) {
+  const blackbox::host_time waits;
+  return session.exec(sql, params, changes);
 }
 
 // Parameters for the names of all kinds, added to `params`, as SQL lists them.
@@ -109,12 +117,12 @@ class job_end final : public write {
     const gantry_value mine[] = {value(std::string_view(job_.id)), value(std::string_view(board_.token_))};
     if (job_.kind >= owner.declared.jobs.size())
       // Of the generation that this one took the work back from: it waits for one that knows its kind again.
-      return session.exec("UPDATE gantry_job SET state = 0, token = '' WHERE id = $1 AND token = $2", mine, nullptr);
+      return exec(session, "UPDATE gantry_job SET state = 0, token = '' WHERE id = $1 AND token = $2", mine);
     const auto& kind = owner.declared.jobs[job_.kind];
     std::int64_t changes = 0;
     const auto described = describe(job_, kind, tx.now_us);
     if (status_ == GANTRY_OK) {
-      if (const auto s = session.exec("DELETE FROM gantry_job WHERE id = $1 AND token = $2", mine, &changes);
+      if (const auto s = exec(session, "DELETE FROM gantry_job WHERE id = $1 AND token = $2", mine, &changes);
           s != GANTRY_OK)
         return fail(s, session.error_text());
       if (changes == 0 || kind.on_done == nullptr) return GANTRY_OK;
@@ -126,14 +134,15 @@ class job_end final : public write {
       const auto next = postponed ? std::max(job_.attempt, kind.max_attempts) + 1 : job_.attempt + 1;
       const gantry_value again[] = {mine[0], mine[1], value(wait_until_us), value(next),
                                     value(std::string_view(error_))};
-      return session.exec(
-          "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND token = "
-          "$2",
-          again, nullptr);
+      return exec(session,
+                  "UPDATE gantry_job SET state = 0, token = '', due = $3, attempt = $4, error = $5 WHERE id = $1 AND"
+                  " token = $2",
+                  again);
     }
     const gantry_value parked[] = {mine[0], mine[1], value(std::string_view(error_))};
-    if (const auto s = session.exec(
-            "UPDATE gantry_job SET state = 2, token = '', error = $3 WHERE id = $1 AND token = $2", parked, &changes);
+    if (const auto s =
+            exec(session, "UPDATE gantry_job SET state = 2, token = '', error = $3 WHERE id = $1 AND token = $2",
+                 parked, &changes);
         s != GANTRY_OK)
       return fail(s, session.error_text());
     if (changes == 0 || kind.on_failed == nullptr) return GANTRY_OK;
@@ -175,6 +184,7 @@ class claim_write final : public write {
   explicit claim_write(job_board& board) : board_(board) {}
 
   gantry_status run(gantry_tx& tx) override {
+    const blackbox::host_time waits;
     next_due_us_ = INT64_MAX;
     auto& session = *tx.db.session;
     const auto taken = board_.backlog() + board_.owner_->writer->held_jobs();

@@ -112,7 +112,7 @@ void relay::fall_behind(const error& why) {
   broken_ = false;
   {
     const std::lock_guard lock(mutex_);
-    last_error_ = why.text;
+    last_error_ = why;
     in_flight_.clear();
     in_flight_from_ = 0;
   }
@@ -133,7 +133,7 @@ void relay::committed(std::uint64_t id, std::span<const bus::batch> batches, std
     in_flight_.push_back({id, bytes});
     return;
   }
-  if (broken_.exchange(false)) fall_behind({errc::unavailable, last_error()});
+  if (broken_.exchange(false)) fall_behind(last_error());
   // Another host's rows lie between, or numbers of transactions that were taken back: the table knows.
   if (shared_ && id != handed_ + 1) {
     look();
@@ -161,14 +161,20 @@ bool relay::wants_catch_up() const {
 
 void relay::catch_up(store::session& session) {
   if (broken_.exchange(false)) {
-    fall_behind({errc::unavailable, last_error()});
+    fall_behind(last_error());
     return;
   }
   if (!producer_ && !open_producer()) return;
   const gantry_value params[] = {integer(handed_), integer(rows_at_once)};
   store::cursor* rows = nullptr;
-  if (session.query("SELECT id, bytes, source FROM gantry_outbox WHERE id > $1 ORDER BY id LIMIT $2", params, &rows) != GANTRY_OK) {
-    fall_behind({errc::io, "reading the outbox: " + std::string(session.error_text())});
+  const auto unread = [&](gantry_status status) {
+    return error{status == GANTRY_UNAVAILABLE ? errc::unavailable : errc::io,
+                 "reading the outbox: " + std::string(session.error_text())};
+  };
+  if (const auto status = session.query(
+          "SELECT id, bytes, source FROM gantry_outbox WHERE id > $1 ORDER BY id LIMIT $2", params, &rows);
+      status != GANTRY_OK) {
+    fall_behind(unread(status));
     return;
   }
   std::int64_t seen = 0;
@@ -222,7 +228,7 @@ void relay::catch_up(store::session& session) {
   }
   if (good && row != GANTRY_DONE) {
     // A row that can't be read must not be passed over.
-    failure = {errc::io, "reading the outbox: " + std::string(session.error_text())};
+    failure = unread(row);
     good = false;
   }
   rows->close();
@@ -262,7 +268,7 @@ void relay::note_acknowledged(std::uint64_t id) {
 void relay::failed(std::uint64_t, const error& why) {
   {
     const std::lock_guard lock(mutex_);
-    last_error_ = why.text;
+    last_error_ = why;
   }
   broken_.store(true, std::memory_order_release);
   wake_();
@@ -272,7 +278,7 @@ relay::counts relay::count() const {
   return {appended_, acknowledged_through(), failures_.load(), pending_bytes()};
 }
 
-std::string relay::last_error() const {
+error relay::last_error() const {
   const std::lock_guard lock(mutex_);
   return last_error_;
 }

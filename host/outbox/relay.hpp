@@ -84,7 +84,8 @@ class relay final : public bus::producer_events {
   std::uint64_t highest() const { return highest_; }
   std::uint64_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
   counts count() const;
-  std::string last_error() const;
+  // What the last failure was. `unavailable`: the bus, or the store with the rows, could not be reached.
+  error last_error() const;
 
   void acknowledged(std::uint64_t ticket) override;
   void failed(std::uint64_t ticket, const error& why) override;
@@ -121,7 +122,7 @@ class relay final : public bus::producer_events {
   mutable std::mutex mutex_;
   std::vector<sent> in_flight_;  // guarded by mutex_, ids grow
   std::size_t in_flight_from_ = 0;
-  std::string last_error_;  // guarded by mutex_
+  error last_error_;  // guarded by mutex_
 };
 
 }  // namespace gantry::outbox

@@ -12,7 +12,10 @@ namespace {
 
 constexpr std::int64_t maintenance_us = 1'000'000;
 constexpr std::int64_t slow_batch_us = 20'000;
-constexpr std::int64_t refused_at_most_us = 5'000'000;  // until an outbox that a healthy bus does not take is said
+// Until an outbox that a healthy bus does not take is said: one that refuses it, and one where it can't be reached, by
+// this way or for this topic.
+constexpr std::int64_t refused_at_most_us = 5'000'000;
+constexpr std::int64_t unreached_at_most_us = 90'000'000;
 constexpr std::size_t unsettled_max = 4;                // commits that wait for their sync
 
 }  // namespace
@@ -192,8 +195,9 @@ void lane::look_at_outbox(std::int64_t now) {
     return;
   }
   if (refused_since_us_ == 0) refused_since_us_ = now;
-  if (now - refused_since_us_ < refused_at_most_us) return;
-  const auto why = relay_->last_error();
+  const auto [code, why] = relay_->last_error();
+  const bool unreached = code == errc::unavailable || code == errc::timeout;
+  if (now - refused_since_us_ < (unreached ? unreached_at_most_us : refused_at_most_us)) return;
   const std::lock_guard lock(queue_mutex_);
   if (outbox_error_.empty())
     observability::log_error(

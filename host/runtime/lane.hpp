@@ -71,7 +71,7 @@ class write {
 };
 
 struct lane_options {
-  std::size_t batch_max = 256;   // events of one transaction, and as many writes
+  std::size_t batch_max = 1024;  // events of one transaction, and as many writes
   std::size_t queue_max = 4096;  // writes that wait
   std::uint64_t outbox_max_bytes = 256ULL * 1024 * 1024;
   std::uint64_t parked_max = 10'000;

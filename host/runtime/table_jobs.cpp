@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "blackbox/box.hpp"
 #include "gantry/abi/jobs.h"
 #include "jobs/job_board.hpp"
 #include "runtime/context.hpp"
@@ -54,12 +55,14 @@ gantry_status schedule(gantry_tx* tx, const gantry_schedule* job) {
   if (kind < 0)
     return fail(GANTRY_REFUSED, self.id() + " schedules a job of kind " + std::string(view(job->kind)) +
                                     " but has not declared it in setup");
+  const blackbox::host_time waits;
   return self.jobs->schedule(*tx, static_cast<std::uint32_t>(kind), view(job->key), view(job->payload), job->at_us,
                             (job->flags & GANTRY_SCHEDULE_NEW_KEY) != 0);
 }
 
 gantry_status cancel(gantry_tx* tx, gantry_str kind, gantry_str key) {
   if (tx == nullptr || !tx->usable) return fail(GANTRY_REFUSED, "cancel: the transaction is not open");
+  const blackbox::host_time waits;
   return tx->owner->jobs->cancel(*tx, view(kind), view(key));
 }
 

@@ -107,6 +107,7 @@ gantry_status column(gantry_cursor* cursor, std::size_t index, gantry_value* out
 
 void close(gantry_cursor* cursor) {
   if (cursor == nullptr || cursor->rows == nullptr) return;
+  const blackbox::host_time waits;
   cursor->rows->close();
   cursor->rows = nullptr;
 }

@@ -104,15 +104,18 @@ void work_watch::look_at(const blackbox::slot& s, std::int64_t now_us) {
   auto* const who = find(s.plugin.load(), s.generation.load());
   // What was read belongs together when nothing was entered meanwhile. A generation does not go while its code runs.
   if (who == nullptr || lasts >= now_us || s.entries.load(std::memory_order_acquire) != entries) return;
-  const bool known = std::any_of(stuck_.begin(), stuck_.end(), [&](const stuck& k) { return k.at == &s; });
-  if (!known && lasts >= who->stall_after_us) {
-    stuck_.push_back({&s, entries, who});
+  const bool waits = s.in_host.load() != 0;
+  auto known = std::find_if(stuck_.begin(), stuck_.end(), [&](const stuck& k) { return k.at == &s; });
+  if (known == stuck_.end()) {
+    if (lasts < who->stall_after_us) return;
+    known = stuck_.insert(known, {&s, entries, who, 0});
     who->stalled.fetch_add(1);
-    report(s, *who, lasts, false);
+    report(s, *who, lasts, waits ? finding::waits : finding::hangs);
     replace_(s.kind.load());
   }
-  if (s.in_host.load() == 0 && who->stall_kill_after_us != 0 && lasts >= patience_of(*who, s))
-    report(s, *who, lasts, true);
+  if (waits) known->waited_us = now_us;
+  const auto own = known->waited_us == 0 ? lasts : now_us - known->waited_us;
+  if (!waits && who->stall_kill_after_us != 0 && own >= patience_of(*who, s)) report(s, *who, own, finding::ends);
 }
 
 void work_watch::hear_of_returns() {
@@ -126,20 +129,24 @@ void work_watch::hear_of_returns() {
   });
 }
 
-void work_watch::report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, bool last) {
+void work_watch::report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, finding what) {
   const auto addresses = blackbox::stack_of(s.tid.load());
   const auto work = blackbox::account_of(s, notes_.all());
-  observability::log_error(
-      last ? "A plugin does not come back, and the process is ended for it." : "A plugin does not come back.",
-      {{"plugin", who.id()},
-       {"generation", std::to_string(who.generation())},
-       {"lane", work.thread},
-       {"work", blackbox::to_string(work.kind)},
-       {"in", blackbox::to_text(work)},
-       {"id", work.id},
-       {"ms", std::to_string(lasts_us / 1000)},
-       {"stack", to_text(blackbox::name_frames(addresses, blackbox::own_maps()))}});
-  if (!last) return;
+  const auto say = [&](observability::level how, std::string_view text) {
+    observability::log(how, text,
+                       {{"plugin", who.id()},
+                        {"generation", std::to_string(who.generation())},
+                        {"lane", work.thread},
+                        {"work", blackbox::to_string(work.kind)},
+                        {"in", blackbox::to_text(work)},
+                        {"id", work.id},
+                        {"ms", std::to_string(lasts_us / 1000)},
+                        {"stack", to_text(blackbox::name_frames(addresses, blackbox::own_maps()))}});
+  };
+  using observability::level;
+  if (what == finding::waits) return say(level::warn, "A plugin's work waits long for its store, a call or a write.");
+  if (what == finding::hangs) return say(level::error, "A plugin does not come back.");
+  say(level::error, "A plugin does not come back, and the process is ended for it.");
   observability::flush_log();
   blackbox::end_because(notes_, blackbox::end_cause::stall, s.tid.load(), addresses,
                         "it did not come back for " + std::to_string(lasts_us / 1000) + " ms");

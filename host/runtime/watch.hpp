@@ -29,7 +29,8 @@ class work_watch {
   work_watch& operator=(const work_watch&) = delete;
 
   // Looks for work beyond its plugin's stall_after, and for such that came back; ends the process, with a note, when
-  // work is beyond stall_kill_after, or somebody has closed the host's descriptors.
+  // work is beyond stall_kill_after, or somebody has closed the host's descriptors. Work that waits for the host, a store
+  // that does not answer say, is told of as that, and ends nothing: stall_kill_after begins anew behind it.
   void tick();
 
   blackbox::box& notes() noexcept { return notes_; }
@@ -44,10 +45,12 @@ class work_watch {
     const blackbox::slot* at;
     std::uint64_t entries;  // of the slot then: once that differs, it has come back
     instance* who;
+    std::int64_t waited_us;  // when it was last seen waiting for the host; 0: never
   };
   instance* find(std::uint32_t plugin, std::uint32_t generation) const;
   void look_at(const blackbox::slot& s, std::int64_t now_us);
-  void report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, bool last);
+  enum class finding { waits, hangs, ends };
+  void report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, finding what);
   void hear_of_returns();
   void suspect_who_was_active();
   std::int64_t patience_of(const instance& who, const blackbox::slot& s) const;

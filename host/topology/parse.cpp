@@ -245,7 +245,7 @@ class topology_reader {
     out.poison = read_enum<poison_policy>(
         plugin, "poison", std::array{poison_policy::park_key, poison_policy::skip, poison_policy::halt});
     const section batch(state_, child(plugin, "batch"), plugin.path_of("batch"), {"max"});
-    out.batch_max = batch.integer("max", 256, 1, 10'000);
+    out.batch_max = batch.integer("max", 1024, 1, 10'000);
     out.stall_after = plugin.duration("stall_after", seconds{5});
     out.stall_kill_after = plugin.duration("stall_kill_after", *out.stall_after * 5);
     out.poison_after = plugin.integer("poison_after", 3, 1, 1'000);

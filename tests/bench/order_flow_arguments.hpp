@@ -23,7 +23,7 @@ struct arguments {
   bench::servers servers;        // or use these, when brokers are named
   std::string kafka_properties;  // of the bus, as YAML pairs
   std::size_t pool = 4;          // connections of a plugin to PostgreSQL
-  std::size_t batch = 256;       // events of one transaction
+  std::size_t batch = 1024;      // events of one transaction
   bool on_servers() const { return !servers.brokers.empty(); }
 };
 
