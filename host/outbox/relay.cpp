@@ -53,6 +53,7 @@ void relay::begin_after(std::uint64_t id, std::uint64_t waiting) {
   const std::lock_guard lock(mutex_);
   in_flight_.clear();
   in_flight_from_ = 0;
+  last_error_ = {};
   acknowledged_ = id;
   handed_ = id;
   pending_bytes_ = waiting;
@@ -237,6 +238,10 @@ void relay::catch_up(store::session& session) {
     return;
   }
   pause_us_ = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!broken_) last_error_ = {};
+  }
   if (seen < rows_at_once) {
     if (!shared_) handed_ = highest_;
     looks_ = false;

@@ -84,7 +84,8 @@ class relay final : public bus::producer_events {
   std::uint64_t highest() const { return highest_; }
   std::uint64_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
   counts count() const;
-  // What the last failure was. `unavailable`: the bus, or the store with the rows, could not be reached.
+  // What the last failure was. `unavailable`: the bus, or the store with the rows, could not be reached. No text: there
+  // was none, or rows have gone out since.
   error last_error() const;
 
   void acknowledged(std::uint64_t ticket) override;

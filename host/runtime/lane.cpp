@@ -185,7 +185,8 @@ void lane::run() {
 
 // What the bus refuses although it is well: nothing else would show it.
 void lane::look_at_outbox(std::int64_t now) {
-  const bool refused = relay_->stuck() && relay_->pending_bytes() != 0 && bus_.health();
+  const auto [code, why] = relay_->last_error();
+  const bool refused = relay_->stuck() && !why.empty() && relay_->pending_bytes() != 0 && bus_.health();
   if (!refused) {
     if (std::exchange(refused_since_us_, 0) == 0) return;
     const std::lock_guard lock(queue_mutex_);
@@ -195,7 +196,6 @@ void lane::look_at_outbox(std::int64_t now) {
     return;
   }
   if (refused_since_us_ == 0) refused_since_us_ = now;
-  const auto [code, why] = relay_->last_error();
   const bool unreached = code == errc::unavailable || code == errc::timeout;
   if (now - refused_since_us_ < (unreached ? unreached_at_most_us : refused_at_most_us)) return;
   const std::lock_guard lock(queue_mutex_);

@@ -15,6 +15,19 @@ constexpr milliseconds longest_pause{30'000};
 // An end waits so long for the group's first answer.
 constexpr milliseconds longest_answer{2'000};
 
+// librdkafka before 2.3 aborts the process when a member's client is destroyed between its join and what the group then
+// gives it (its issue 4312).
+bool bears_an_early_end() { return rd_kafka_version() >= 0x02030000; }
+
+// Of a member that has ended so: closed, silent, and never destroyed. Its threads wait for the end of the process.
+void give_up(handle client, std::unique_ptr<client_context> context) {
+  static std::mutex mutex;
+  static auto& given_up = *new std::vector<std::pair<handle, std::unique_ptr<client_context>>>;
+  rd_kafka_set_log_level(client.get(), 0);
+  const std::lock_guard lock(mutex);
+  given_up.emplace_back(std::move(client), std::move(context));
+}
+
 }  // namespace
 
 result<std::unique_ptr<consumer>> kafka_consumer::open(cluster& of, std::string_view group,
@@ -30,16 +43,16 @@ result<std::unique_ptr<consumer>> kafka_consumer::open(cluster& of, std::string_
 kafka_consumer::kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics,
                                consumer_events& events)
     : cluster_(of), group_(group), events_(events), topics_(topics.begin(), topics.end()) {
-  context_.name = (group_.empty() ? "observer-" : "consumer-") + std::to_string(of.next_client()) +
-                  (group_.empty() ? "" : " of " + group_);
-  context_.options = &of.options();
-  context_.on_error = [this](rd_kafka_resp_err_t code, std::string_view, bool) {
+  context_->name = (group_.empty() ? "observer-" : "consumer-") + std::to_string(of.next_client()) +
+                   (group_.empty() ? "" : " of " + group_);
+  context_->options = &of.options();
+  context_->on_error = [this](rd_kafka_resp_err_t code, std::string_view, bool) {
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) cluster_.doubt();
   };
-  context_.on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
+  context_->on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
     rebalance(code, partitions);
   };
-  context_.on_commit = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* offsets) {
+  context_->on_commit = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* offsets) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET || offsets == nullptr) return;
     // It is only for tools that show lag; the next round tries again.
     for (int i = 0; i < offsets->cnt; ++i)
@@ -47,12 +60,11 @@ kafka_consumer::kafka_consumer(cluster& of, std::string_view group, std::span<co
   };
   for (const auto id : topics)
     for (std::uint32_t p = 0; p < of.topic(id).partitions; ++p)
-      readers_[{id, p}] = std::make_unique<partition_reader>(of, partition_id{id, p}, events,
-                                                             [this] { wake(); });
+      readers_[{id, p}] = std::make_unique<partition_reader>(of, partition_id{id, p}, events, [this] { wake(); });
 }
 
 result<void> kafka_consumer::join() {
-  auto made = make_client(RD_KAFKA_CONSUMER, consumer_properties(cluster_.options(), group_), context_);
+  auto made = make_client(RD_KAFKA_CONSUMER, consumer_properties(cluster_.options(), group_), *context_);
   if (!made) return std::move(made).failure();
   {
     const std::lock_guard lock(mutex_);
@@ -124,9 +136,10 @@ void kafka_consumer::keep_membership() {
 }
 
 void kafka_consumer::leave() {
-  // librdkafka before 2.3 aborts the process when a member ends between its join and what it is then given.
+  // Better than to give a client up.
+  const bool early = !group_.empty() && !bears_an_early_end();
   const auto until = std::chrono::steady_clock::now() + longest_answer;
-  while (!group_.empty() && !begun_ && !over_ && cluster_.answers() && std::chrono::steady_clock::now() < until)
+  while (early && !begun_ && !over_ && cluster_.answers() && std::chrono::steady_clock::now() < until)
     if (const message_handle message{rd_kafka_consumer_poll(client_.get(), poll_ms)}) hear(*message);
   // revoke() tells Kafka what is left, unless brokers are away: librdkafka would wait for them.
   tells_ = !over_ && cluster_.answers();
@@ -139,6 +152,10 @@ void kafka_consumer::leave() {
     const std::lock_guard lock(mutex_);
     events_queue_.reset();
   }
+  if (early && !begun_) {
+    auto next = std::make_unique<client_context>(*context_);
+    give_up(std::move(client_), std::exchange(context_, std::move(next)));
+  }
   client_.reset();
 }
 
@@ -150,7 +167,7 @@ bool kafka_consumer::wait_and_join_again(milliseconds pause) {
     }
     const auto joined = join();
     if (joined) return true;
-    log(cluster_.options(), 3, context_.name + ": " + joined.failure().text);
+    log(cluster_.options(), 3, context_->name + ": " + joined.failure().text);
   }
 }
 
@@ -166,11 +183,11 @@ void kafka_consumer::hear(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
     char why[512] = {};
     rd_kafka_fatal_error(client_.get(), why, sizeof why);
-    log(cluster_.options(), 3, context_.name + " is no member any more and joins anew: " + why);
+    log(cluster_.options(), 3, context_->name + " is no member any more and joins anew: " + why);
     over_ = true;
     return;
   }
-  log(cluster_.options(), 4, context_.name + ": " + rd_kafka_message_errstr(&message));
+  log(cluster_.options(), 4, context_->name + ": " + rd_kafka_message_errstr(&message));
 }
 
 void kafka_consumer::rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
@@ -180,7 +197,7 @@ void kafka_consumer::rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partitio
   } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
     revoke(*partitions);
   } else {
-    log(cluster_.options(), 4, context_.name + ": rebalancing: " + rd_kafka_err2str(code));
+    log(cluster_.options(), 4, context_->name + ": rebalancing: " + rd_kafka_err2str(code));
     rd_kafka_assign(client_.get(), nullptr);
   }
   // librdkafka pauses what stays ours meanwhile, and goes on with it within a second; at once when it is sought.
@@ -210,9 +227,9 @@ void kafka_consumer::assign(const rd_kafka_topic_partition_list_t& partitions, b
   error_handle failed;
   if (on_all) {
     if (const auto code = rd_kafka_assign(client_.get(), ours.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      log(cluster_.options(), 3, context_.name + ": " + rd_kafka_err2str(code));
+      log(cluster_.options(), 3, context_->name + ": " + rd_kafka_err2str(code));
   } else if (failed.reset(rd_kafka_incremental_assign(client_.get(), ours.get())); failed) {
-    log(cluster_.options(), 3, context_.name + ": " + rd_kafka_error_string(failed.get()));
+    log(cluster_.options(), 3, context_->name + ": " + rd_kafka_error_string(failed.get()));
   }
   if (unasked->cnt != 0) rd_kafka_pause_partitions(client_.get(), unasked.get());
   for (auto* reader : begun) {
@@ -229,7 +246,7 @@ void kafka_consumer::revoke(rd_kafka_topic_partition_list_t& partitions) {
   for (int i = 0; i < partitions.cnt; ++i)
     if (auto* reader = find(partitions.elems[i])) reader->end();
   const error_handle failed(rd_kafka_incremental_unassign(client_.get(), &partitions));
-  if (failed) log(cluster_.options(), 4, context_.name + ": " + rd_kafka_error_string(failed.get()));
+  if (failed) log(cluster_.options(), 4, context_->name + ": " + rd_kafka_error_string(failed.get()));
 }
 
 void kafka_consumer::commit() {

@@ -55,14 +55,14 @@ class kafka_consumer final : public consumer {
   cluster& cluster_;
   const std::string group_;
   consumer_events& events_;
-  client_context context_;
-  std::map<partition_id, std::unique_ptr<partition_reader>> readers_;  // doesn't change
+  std::unique_ptr<client_context> context_ = std::make_unique<client_context>();  // of client_
+  std::map<partition_id, std::unique_ptr<partition_reader>> readers_;             // doesn't change
 
   const std::vector<topic_id> topics_;
-  handle client_;      // the membership's thread's alone, as is what it has given up for good
-  bool over_ = false;  // librdkafka will do nothing more with this client
+  handle client_;       // the membership's thread's alone, as is what it has given up for good
+  bool over_ = false;   // librdkafka will do nothing more with this client
   bool begun_ = false;  // the group has answered this client with partitions, or none
-  bool tells_ = true;  // Kafka, of what was committed
+  bool tells_ = true;   // Kafka, of what was committed
   std::mutex mutex_;
   queue_handle events_queue_;  // guarded by mutex_; of client_
   std::condition_variable stop_;

@@ -104,6 +104,26 @@ TEST_F(KafkaGroupTest, AMemberWhoseNameAnotherOneTookComesBackWhenThatOneIsGone)
   EXPECT_EQ(read(*first, first_news, at(0), 1, 1)[0].data, "b");
 }
 
+// The end of the first comes before, in and behind its join, as it happens.
+TEST_F(KafkaGroupTest, AMemberThrownOutBeforeItHasHadPartitionsEndsAloneAndNotTheProcess) {
+  options.member = "host-1";
+  open_topic();
+  append_and_wait({"a"}, 0);
+  kafka_fixture twin;
+  twin.options.member = "host-1";
+  twin.open_topic(1, topic_name);
+  heard_consumer last_news;
+  for (int round = 0; round < 20; ++round) {
+    heard_consumer first_news;
+    heard_consumer second_news;
+    const auto first = join(group, first_news);
+    const auto second = twin.join(group, second_news);
+  }
+  const auto last = join(group, last_news);
+  last_news.wait_for_partitions(1);
+  EXPECT_EQ(read(*last, last_news, at(0), 0, 1)[0].data, "a");
+}
+
 TEST_F(KafkaGroupTest, ObserversSeeEverythingOfEveryPartition) {
   open_topic(3);
   for (std::uint32_t p = 0; p < 3; ++p) append_and_wait({"a", "b"}, p);
