@@ -19,7 +19,8 @@ constexpr milliseconds longest_answer{2'000};
 // gives it (its issue 4312).
 bool bears_an_early_end() { return rd_kafka_version() >= 0x02030000; }
 
-// Of a member that has ended so: closed, silent, and never destroyed. Its threads wait for the end of the process.
+// Of a member whose client can't be destroyed: silent, it holds nothing, and its threads wait for the end of the
+// process.
 void give_up(handle client, std::unique_ptr<client_context> context) {
   static std::mutex mutex;
   static auto& given_up = *new std::vector<std::pair<handle, std::unique_ptr<client_context>>>;
@@ -143,7 +144,10 @@ void kafka_consumer::leave() {
     if (const message_handle message{rd_kafka_consumer_poll(client_.get(), poll_ms)}) hear(*message);
   // revoke() tells Kafka what is left, unless brokers are away: librdkafka would wait for them.
   tells_ = !over_ && cluster_.answers();
-  rd_kafka_consumer_close(client_.get());
+  // After a fatal error it closes nothing, and destroying the client may then wait for good: for an answer to a
+  // rebalance that is not handed out any more.
+  const bool closed = rd_kafka_consumer_close(client_.get()) != RD_KAFKA_RESP_ERR__FATAL;
+  if (!closed) rd_kafka_assign(client_.get(), nullptr);
   for (const auto& [where, reader] : readers_) {
     if (over_ && reader->lose_place()) events_.revoked(where);
     reader->end();
@@ -152,7 +156,7 @@ void kafka_consumer::leave() {
     const std::lock_guard lock(mutex_);
     events_queue_.reset();
   }
-  if (early && !begun_) {
+  if (!closed || (early && !begun_)) {
     auto next = std::make_unique<client_context>(*context_);
     give_up(std::move(client_), std::exchange(context_, std::move(next)));
   }
