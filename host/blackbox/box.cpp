@@ -203,10 +203,8 @@ void keep(const slot& s, kept& to) noexcept {
 
 // It is the same stay in that code as before.
 void put_back(slot& s, const kept& from) noexcept {
-  leave(s);
-  enter(s, from.what, 0);
-  s.entries.store(from.entries, std::memory_order_relaxed);
-  s.since_us.store(from.since_us, std::memory_order_release);
+  enter(s, from.what, from.since_us);
+  s.entries.store(from.entries, std::memory_order_release);
 }
 
 }  // namespace gantry::blackbox

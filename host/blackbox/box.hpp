@@ -100,7 +100,7 @@ inline void enter(slot& s, const work& w, std::int64_t now_us) noexcept {
     std::memcpy(words.data(), w.id.data(), length);
   }
   for (std::size_t i = 0; i < words.size(); ++i) s.id[i].store(words[i], plain);
-  s.id_length.store(length, plain);
+  s.id_length.store(static_cast<std::uint32_t>(length), plain);
   s.in_host.store(0, plain);
   s.entries.store(s.entries.load(plain) + 1, plain);
   s.since_us.store(now_us, std::memory_order_release);
@@ -110,21 +110,24 @@ inline void leave(slot& s) noexcept { s.since_us.store(0, std::memory_order_rele
 
 inline bool inside(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) != 0; }
 
-// For as long as plugin code has called a function of the host that may wait, or the host does something for it that may:
-// the plugin does not hang then, whatever it waits for does.
+// For as long as plugin code has called a function of the host that may wait, or the host does something for it that
+// may: the plugin does not hang then, whatever it waits for does.
 class host_time {
  public:
   host_time() noexcept : slot_(box::of_thread()) {
-    if (slot_ != nullptr) slot_->in_host.store(1, std::memory_order_relaxed);
+    if (slot_ == nullptr) return;
+    before_ = slot_->in_host.load(std::memory_order_relaxed);
+    slot_->in_host.store(1, std::memory_order_relaxed);
   }
   ~host_time() {
-    if (slot_ != nullptr) slot_->in_host.store(0, std::memory_order_relaxed);
+    if (slot_ != nullptr) slot_->in_host.store(before_, std::memory_order_relaxed);
   }
   host_time(const host_time&) = delete;
   host_time& operator=(const host_time&) = delete;
 
  private:
   slot* const slot_;
+  std::uint32_t before_ = 0;
 };
 
 // What a slot held, to put it back: plugin code may call other plugin code.

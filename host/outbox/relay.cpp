@@ -1,6 +1,7 @@
 #include "outbox/relay.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "outbox/row.hpp"
@@ -34,9 +35,12 @@ result<void> relay::recover(store::session& session, std::uint64_t highest) {
   gantry_value first{};
   gantry_value last{};
   gantry_value bytes{};
-  const bool some = rows->next() == GANTRY_OK && rows->column(0, first) == GANTRY_OK && first.type == GANTRY_INT &&
+  const bool read = rows->next() == GANTRY_OK && rows->column(0, first) == GANTRY_OK &&
                     rows->column(1, last) == GANTRY_OK && rows->column(2, bytes) == GANTRY_OK;
   rows->close();
+  // Taken for empty, rows that nobody has sent would count as sent.
+  if (!read) return error{errc::io, "reading the outbox: " + std::string(session.error_text())};
+  const bool some = first.type == GANTRY_INT;
   producer_.reset();
   follows_ = false;
   looks_ = false;
@@ -53,7 +57,8 @@ void relay::begin_after(std::uint64_t id, std::uint64_t waiting) {
   const std::lock_guard lock(mutex_);
   in_flight_.clear();
   in_flight_from_ = 0;
-  last_error_ = {};
+  forget_failure();
+  failed_at_ = id;
   acknowledged_ = id;
   handed_ = id;
   pending_bytes_ = waiting;
@@ -67,6 +72,7 @@ void relay::follow() {
   looks_ = false;
   behind_ = false;
   const std::lock_guard lock(mutex_);
+  forget_failure();
   in_flight_.clear();
   in_flight_from_ = 0;
   if (const auto bytes = pending_bytes_.load(); bytes != 0) in_flight_.push_back({highest_, bytes});
@@ -114,10 +120,13 @@ void relay::fall_behind(const error& why) {
   {
     const std::lock_guard lock(mutex_);
     last_error_ = why;
+    failing_ = true;
     in_flight_.clear();
     in_flight_from_ = 0;
   }
   handed_ = acknowledged_.load();
+  // Shorter again only once the bus has taken something: it may take rows and refuse them later, each time.
+  if (std::exchange(failed_at_, handed_) != handed_) pause_us_ = 0;
   pause_us_ = std::clamp(pause_us_ * 2, first_pause_us, longest_pause_us);
   retry_at_us_ = clock_.steady_us() + pause_us_;
   looks_ = false;
@@ -134,7 +143,7 @@ void relay::committed(std::uint64_t id, std::span<const bus::batch> batches, std
     in_flight_.push_back({id, bytes});
     return;
   }
-  if (broken_.exchange(false)) fall_behind(last_error());
+  if (broken_) fall_behind(last_error());
   // Another host's rows lie between, or numbers of transactions that were taken back: the table knows.
   if (shared_ && id != handed_ + 1) {
     look();
@@ -161,7 +170,7 @@ bool relay::wants_catch_up() const {
 }
 
 void relay::catch_up(store::session& session) {
-  if (broken_.exchange(false)) {
+  if (broken_) {
     fall_behind(last_error());
     return;
   }
@@ -187,7 +196,8 @@ void relay::catch_up(store::session& session) {
     gantry_value id{};
     gantry_value bytes{};
     gantry_value source{};
-    if (rows->column(0, id) != GANTRY_OK || rows->column(1, bytes) != GANTRY_OK || rows->column(2, source) != GANTRY_OK) {
+    if (rows->column(0, id) != GANTRY_OK || rows->column(1, bytes) != GANTRY_OK ||
+        rows->column(2, source) != GANTRY_OK) {
       row = GANTRY_FAILED;
       break;
     }
@@ -237,16 +247,16 @@ void relay::catch_up(store::session& session) {
     fall_behind(failure);
     return;
   }
-  pause_us_ = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!broken_) last_error_ = {};
-  }
-  if (seen < rows_at_once) {
-    if (!shared_) handed_ = highest_;
-    looks_ = false;
-    behind_ = false;
-  }
+  if (seen == rows_at_once) return;
+  if (!shared_) handed_ = highest_;
+  looks_ = false;
+  behind_ = false;
+  // All that waits is on its way: rows of other hosts too, which were not counted when they were committed.
+  const std::lock_guard lock(mutex_);
+  std::uint64_t waiting = 0;
+  for (std::size_t i = in_flight_from_; i < in_flight_.size(); ++i) waiting += in_flight_[i].bytes;
+  pending_bytes_ = waiting;
+  if (waiting == 0 && !broken_) forget_failure();
 }
 
 void relay::acknowledged(std::uint64_t ticket) {
@@ -267,21 +277,27 @@ void relay::note_acknowledged(std::uint64_t id) {
     in_flight_from_ = 0;
   }
   pending_bytes_.fetch_sub(std::min(bytes, pending_bytes_.load()), std::memory_order_relaxed);
-  if (id > acknowledged_.load(std::memory_order_relaxed)) acknowledged_.store(id, std::memory_order_release);
+  if (id <= acknowledged_.load(std::memory_order_relaxed)) return;
+  acknowledged_.store(id, std::memory_order_release);
+  if (failing_ && !broken_) forget_failure();
+}
+
+void relay::forget_failure() {
+  last_error_ = {};
+  failing_ = false;
 }
 
 void relay::failed(std::uint64_t, const error& why) {
   {
     const std::lock_guard lock(mutex_);
     last_error_ = why;
+    failing_ = true;
+    broken_.store(true, std::memory_order_release);
   }
-  broken_.store(true, std::memory_order_release);
   wake_();
 }
 
-relay::counts relay::count() const {
-  return {appended_, acknowledged_through(), failures_.load(), pending_bytes()};
-}
+relay::counts relay::count() const { return {appended_, acknowledged_through(), failures_.load(), pending_bytes()}; }
 
 error relay::last_error() const {
   const std::lock_guard lock(mutex_);

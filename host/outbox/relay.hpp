@@ -1,13 +1,13 @@
 // Carries a store's outbox to the bus, in commit order.
 //
-// A batch goes over from memory right after its commit. Rows are read back only at the start and after a delivery failure:
-// then the relay opens a fresh producer and begins at the lowest row that the bus has not acknowledged, so nothing is
-// skipped and nothing overtakes; consumers drop what they have seen by its sequence number.
+// A batch goes over from memory right after its commit. Rows are read back only at the start and after a delivery
+// failure: then the relay opens a fresh producer and begins at the lowest row that the bus has not acknowledged, so
+// nothing is skipped and nothing overtakes; consumers drop what they have seen by its sequence number.
 //
-// When several hosts commit to one store, one relay leads: it hands over its own host's rows from memory as long as they follow
-// one another, and else reads back what lies between. The others only count what they have committed. Two leaders for a
-// moment do no harm: each sends every row from the lowest unacknowledged one on, in order.
-// Owned by a lane. Thread: the lane's, but for the acknowledgements, which come from the bus.
+// When several hosts commit to one store, one relay leads: it hands over its own host's rows from memory as long as
+// they follow one another, and else reads back what lies between. The others only count what they have committed. Two
+// leaders for a moment do no harm: each sends every row from the lowest unacknowledged one on, in order. Owned by a
+// lane. Thread: the lane's, but for the acknowledgements, which come from the bus.
 #pragma once
 
 #include <atomic>
@@ -49,8 +49,8 @@ class relay final : public bus::producer_events {
   relay(const relay&) = delete;
   relay& operator=(const relay&) = delete;
 
-  // Begins at the rows that an earlier life, or another leader, has left; `highest` is the greatest id that was ever given
-  // to a row, as far as it is known.
+  // Begins at the rows that an earlier life, or another leader, has left; `highest` is the greatest id that was ever
+  // given to a row, as far as it is known.
   result<void> recover(store::session& session, std::uint64_t highest);
 
   // From here on another host's relay leads: this one sends nothing. recover() makes it lead.
@@ -63,16 +63,17 @@ class relay final : public bus::producer_events {
   // What the leader has deleted is on the bus: rows below the lowest one that is left.
   result<void> observe(store::session& session);
 
-  // Says that row `id` was committed with these batches. Hands them to the bus unless the relay is behind; then the row waits
-  // in the store.
+  // Says that row `id` was committed with these batches. Hands them to the bus unless the relay is behind; then the row
+  // waits in the store.
   void committed(std::uint64_t id, std::span<const bus::batch> batches, std::size_t bytes);
 
   // True when rows must be read back and the pause after the last failure is over.
   bool wants_catch_up() const;
   // True when every committed row was handed to a living producer, or that is another host's affair.
   bool current() const { return !behind_.load(std::memory_order_acquire); }
-  // Committed rows wait because the bus does not take them, not just to be read back.
-  bool stuck() const { return current() ? false : !looks_; }
+  // Committed rows wait because the bus does not take them, not just to be read back. What it took may be refused
+  // later, so this ends only with an acknowledgement.
+  bool stuck() const { return failing_.load(std::memory_order_acquire) || (!current() && !looks_); }
   // Row ids went back: the store has lost commits. recover() with `highest` 0 begins anew.
   bool wants_recovery() const { return recount_; }
   // Reads rows back and hands them over, a few at a time; call again while wants_catch_up().
@@ -85,7 +86,7 @@ class relay final : public bus::producer_events {
   std::uint64_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
   counts count() const;
   // What the last failure was. `unavailable`: the bus, or the store with the rows, could not be reached. No text: there
-  // was none, or rows have gone out since.
+  // was none, or the bus has taken rows since.
   error last_error() const;
 
   void acknowledged(std::uint64_t ticket) override;
@@ -100,6 +101,7 @@ class relay final : public bus::producer_events {
   void begin_after(std::uint64_t id, std::uint64_t waiting);
   void note_acknowledged(std::uint64_t id);
   bool open_producer();
+  void forget_failure();  // under mutex_
 
   bus::bus& bus_;
   const clock& clock_;
@@ -111,13 +113,15 @@ class relay final : public bus::producer_events {
   bool recount_ = false;  // an id was not above those before it
   std::unique_ptr<bus::producer> producer_;
   std::atomic<bool> behind_{false};
-  std::atomic<bool> broken_{false};  // set by the bus; the lane then falls behind
+  std::atomic<bool> broken_{false};   // set by the bus; the lane then falls behind
+  std::atomic<bool> failing_{false};  // since the last failure the bus has acknowledged nothing
   std::atomic<std::uint64_t> acknowledged_{0};
   std::atomic<std::uint64_t> pending_bytes_{0};
-  std::uint64_t highest_ = 0;    // row committed last
-  std::uint64_t handed_ = 0;     // row handed over last
+  std::uint64_t highest_ = 0;  // row committed last
+  std::uint64_t handed_ = 0;   // row handed over last
   std::int64_t retry_at_us_ = 0;
   std::int64_t pause_us_ = 0;
+  std::uint64_t failed_at_ = 0;  // acknowledged_ at the last failure
   std::uint64_t appended_ = 0;
   std::atomic<std::uint64_t> failures_{0};
   mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include "base/uri.hpp"
 #include "base/uuid.hpp"
+#include "blackbox/box.hpp"
 #include "runtime/context.hpp"
 #include "runtime/handling.hpp"
 #include "runtime/instance.hpp"
@@ -267,6 +268,7 @@ bool dispatcher::hold_back(std::string_view plugin, std::unique_ptr<inbound>& in
 
 bool dispatcher::let_in(std::string_view plugin, std::int64_t deadline_us) {
   if (!holding_.load(std::memory_order_acquire)) return true;
+  const blackbox::host_time waits;
   std::unique_lock lock(held_mutex_);
   const auto left = std::chrono::microseconds(std::max<std::int64_t>(deadline_us - clock_.steady_us(), 0));
   return released_.wait_for(lock, left, [&] { return held_plugin_ != plugin; });

@@ -1,5 +1,6 @@
 #include "runtime/handling.hpp"
 
+#include "blackbox/box.hpp"
 #include "observability/log.hpp"
 #include "runtime/lane.hpp"
 #include "runtime/text.hpp"
@@ -79,6 +80,7 @@ namespace {
 // Answers from what is stored under the key. Nothing: nothing is.
 std::optional<gantry_status> repeat(instance& owner, const idempotency_key& key, bool ask_table, gantry_tx& tx,
                                     reply& out) {
+  const blackbox::host_time waits;
   auto& session = *tx.db.session;
   reply stored;
   switch (owner.writer->replies().find(session, key, stored, ask_table)) {
@@ -117,7 +119,10 @@ gantry_status run_keyed_write(instance& owner, const gantry_context& context, co
   }
   // It is not stored either. A statement that failed may stand in the way of the next one.
   tx.db.close_cursors();
-  if (status != GANTRY_OK && tx.db.session->rollback_to() != GANTRY_OK) return status;
+  if (status != GANTRY_OK) {
+    const blackbox::host_time waits;
+    if (tx.db.session->rollback_to() != GANTRY_OK) return status;
+  }
   if (const auto repeated = repeat(owner, key, true, tx, out))
     // What this one has done is taken back.
     return *repeated != GANTRY_OK ? *repeated : fail(GANTRY_CONFLICT, "another host has answered the same request");

@@ -37,10 +37,12 @@ class timer_write final : public write {
   }
   void finished(bool, gantry_status status, std::string_view text) override {
     if (status == GANTRY_OK) return;
-    log_warn("A timer failed and will fire again.", {{"plugin", owner_->id()},
-                                                     {"timer", owner_->declared.timers[what_.kind].name},
-                                                     {"key", what_.key},
-                                                     {"error", text}});
+    const auto& kinds = owner_->declared.timers;
+    log_warn("A timer failed and will fire again.",
+             {{"plugin", owner_->id()},
+              {"timer", what_.kind < kinds.size() ? kinds[what_.kind].name : "?"},
+              {"key", what_.key},
+              {"error", text}});
     wheel_.arm(what_.kind, what_.key, again_us_);
   }
 

@@ -1,6 +1,7 @@
 #include "runtime/watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "blackbox/crash.hpp"
 #include "blackbox/guard.hpp"
@@ -11,6 +12,9 @@
 
 namespace gantry::runtime {
 namespace {
+
+// Nobody has looked for so long: the process, or the machine, stood still.
+constexpr std::int64_t longest_pause_us = 1'000'000;
 
 std::string to_text(const std::vector<blackbox::frame>& stack) {
   std::string out;
@@ -23,7 +27,10 @@ std::string to_text(const std::vector<blackbox::frame>& stack) {
 watched_work::watched_work(instance& who, blackbox::work what, std::int64_t now_us) {
   if (who.around.watch == nullptr) return;
   slot_ = &who.around.watch->notes().mine();
-  if (blackbox::inside(*slot_)) blackbox::keep(*slot_, outer_.emplace());
+  if (blackbox::inside(*slot_))
+    blackbox::keep(*slot_, outer_.emplace());
+  else
+    slot_->stay.store(slot_->stay.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   what.plugin = who.note();
   what.generation = who.generation();
   blackbox::enter(*slot_, what, now_us != 0 ? now_us : who.around.time->steady_us());
@@ -71,6 +78,9 @@ void work_watch::tick() {
   const std::lock_guard lock(mutex_);
   if (!blackbox::descriptors_are_whole()) suspect_who_was_active();
   hear_of_returns();
+  const auto passed = now - std::exchange(looked_us_, now);
+  stood_us_ = passed > longest_pause_us ? passed : 0;
+  for (auto& each : stuck_) look_again(each, passed, now);
   if (watched_.empty()) return;
   std::int64_t least = INT64_MAX;
   for (const auto* who : watched_) least = std::min(least, who->stall_after_us.load());
@@ -98,33 +108,51 @@ void work_watch::suspect_who_was_active() {
 
 void work_watch::look_at(const blackbox::slot& s, std::int64_t now_us) {
   const auto entries = s.entries.load(std::memory_order_acquire);
-  const auto lasts = now_us - s.since_us.load(std::memory_order_acquire);
+  const auto since = s.since_us.load(std::memory_order_acquire);
+  const auto stay = s.stay.load(std::memory_order_relaxed);
   // Starting and stopping have deadlines of their own.
   if (s.kind.load() == work_kind::other) return;
   auto* const who = find(s.plugin.load(), s.generation.load());
-  // What was read belongs together when nothing was entered meanwhile. A generation does not go while its code runs.
-  if (who == nullptr || lasts >= now_us || s.entries.load(std::memory_order_acquire) != entries) return;
   const bool waits = s.in_host.load() != 0;
-  auto known = std::find_if(stuck_.begin(), stuck_.end(), [&](const stuck& k) { return k.at == &s; });
-  if (known == stuck_.end()) {
-    if (lasts < who->stall_after_us) return;
-    known = stuck_.insert(known, {&s, entries, who, 0});
-    who->stalled.fetch_add(1);
-    report(s, *who, lasts, waits ? finding::waits : finding::hangs);
-    replace_(s.kind.load());
-  }
-  if (waits) known->waited_us = now_us;
-  const auto own = known->waited_us == 0 ? lasts : now_us - known->waited_us;
-  if (!waits && who->stall_kill_after_us != 0 && own >= patience_of(*who, s)) report(s, *who, own, finding::ends);
+  // What was read belongs together when nothing was entered meanwhile. A generation does not go while its code runs.
+  if (who == nullptr || since == 0 || s.entries.load(std::memory_order_acquire) != entries) return;
+  const auto lasts = now_us - since;
+  if (lasts < who->stall_after_us) return;
+  const auto of_this_stay = [&](const stuck& k) { return k.at == &s && k.stay == stay; };
+  if (std::any_of(stuck_.begin(), stuck_.end(),
+                  [&](const stuck& k) { return of_this_stay(k) && k.entries == entries; }))
+    return;
+  const bool replaced = std::any_of(stuck_.begin(), stuck_.end(), of_this_stay);
+  // Its time so far was all of the kind that is seen now.
+  stuck_.push_back({&s, stay, entries, since, who, waits ? lasts : std::min(lasts, stood_us_), !waits});
+  who->stalled.fetch_add(1);
+  report(s, *who, lasts, waits ? finding::waits : finding::hangs);
+  if (!replaced) replace_(s.kind.load());
+}
+
+// The time that it waits is sampled, which costs the plugin's threads nothing.
+void work_watch::look_again(stuck& k, std::int64_t passed_us, std::int64_t now_us) {
+  const auto& s = *k.at;
+  // In other plugin code, which it has called, it waits as well.
+  const bool waits = s.in_host.load() != 0 || s.entries.load(std::memory_order_acquire) != k.entries;
+  if (waits || stood_us_ != 0) k.waited_us += passed_us;
+  if (waits || s.since_us.load(std::memory_order_acquire) != k.since_us) return;
+  const auto own = now_us - k.since_us - k.waited_us;
+  if (own >= k.who->stall_after_us && !std::exchange(k.hangs, true)) report(s, *k.who, own, finding::hangs);
+  if (k.who->stall_kill_after_us != 0 && own >= patience_of(*k.who, s)) report(s, *k.who, own, finding::ends);
 }
 
 void work_watch::hear_of_returns() {
   std::erase_if(stuck_, [](const stuck& k) {
-    if (k.at->since_us.load(std::memory_order_acquire) != 0 &&
-        k.at->entries.load(std::memory_order_acquire) == k.entries)
-      return false;
+    const auto entries = k.at->entries.load(std::memory_order_acquire);
+    const auto since = k.at->since_us.load(std::memory_order_acquire);
+    // What it has called may be on the slot in its stead.
+    const bool there = since != 0 && k.at->stay.load(std::memory_order_relaxed) == k.stay &&
+                       (entries > k.entries || (entries == k.entries && since == k.since_us));
+    if (there) return false;
     k.who->stalled.fetch_sub(1);
-    observability::log_info("Work that hung has come back.", {{"plugin", k.who->id()}});
+    observability::log_info(k.hangs ? "Work that hung has come back." : "Work that waited has gone on.",
+                            {{"plugin", k.who->id()}});
     return true;
   });
 }

@@ -29,8 +29,9 @@ class work_watch {
   work_watch& operator=(const work_watch&) = delete;
 
   // Looks for work beyond its plugin's stall_after, and for such that came back; ends the process, with a note, when
-  // work is beyond stall_kill_after, or somebody has closed the host's descriptors. Work that waits for the host, a store
-  // that does not answer say, is told of as that, and ends nothing: stall_kill_after begins anew behind it.
+  // work is beyond stall_kill_after, or somebody has closed the host's descriptors. Work that waits for the host, a
+  // store that does not answer say, or for another plugin is told of as that, and ends nothing: that time does not
+  // count.
   void tick();
 
   blackbox::box& notes() noexcept { return notes_; }
@@ -43,12 +44,17 @@ class work_watch {
   // A worker that was found stuck.
   struct stuck {
     const blackbox::slot* at;
-    std::uint64_t entries;  // of the slot then: once that differs, it has come back
+    // Of the slot then. It has come back once the slot is in another stay, or in what is outside of this.
+    std::uint32_t stay;
+    std::uint64_t entries;
+    std::int64_t since_us;
     instance* who;
-    std::int64_t waited_us;  // when it was last seen waiting for the host; 0: never
+    std::int64_t waited_us;  // of the time since then
+    bool hangs;              // was told of as that, not only as waiting
   };
   instance* find(std::uint32_t plugin, std::uint32_t generation) const;
   void look_at(const blackbox::slot& s, std::int64_t now_us);
+  void look_again(stuck& k, std::int64_t passed_us, std::int64_t now_us);
   enum class finding { waits, hangs, ends };
   void report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, finding what);
   void hear_of_returns();
@@ -61,6 +67,8 @@ class work_watch {
   std::mutex mutex_;  // of what follows
   std::vector<instance*> watched_;
   std::vector<stuck> stuck_;
+  std::int64_t looked_us_ = 0;  // the last tick
+  std::int64_t stood_us_ = 0;   // the process did before this one; 0: no longer than is usual
   struct seen {
     std::uint64_t entries = 0;
     bool inside = false;

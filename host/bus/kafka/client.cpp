@@ -94,7 +94,8 @@ void report_error(const client_context& context, rd_kafka_t* client, rd_kafka_re
 }
 
 void report_statistics(const client_context& context, std::string_view json) {
-  if (context.options->on_statistics) context.options->on_statistics(read_statistics(context.name, json));
+  const kafka_bus_options& options = *context.options;
+  if (options.on_statistics) options.on_statistics(read_statistics(context.name, json));
 }
 
 void log(const kafka_bus_options& options, int syslog_level, std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,7 +34,7 @@ using partition_list = std::unique_ptr<rd_kafka_topic_partition_list_t, release<
 // What a handle's callbacks need. Outlives the handle, and doesn't move.
 struct client_context {
   std::string name;
-  const kafka_bus_options* options = nullptr;
+  std::atomic<const kafka_bus_options*> options{nullptr};  // read by librdkafka's own threads, for the log
   // All brokers are out of reach, or the client can't go on (fatal).
   std::function<void(rd_kafka_resp_err_t code, std::string_view text, bool fatal)> on_error;
   std::function<void(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "bus/kafka/late_end.hpp"
+
 namespace gantry::bus::kafka {
 namespace {
 
@@ -12,22 +14,13 @@ constexpr int poll_ms = 200;
 // Between losing a membership and joining anew. Two hosts with one name throw each other out: ever less often.
 constexpr milliseconds shortest_pause{500};
 constexpr milliseconds longest_pause{30'000};
+// A membership of that length was no turn between such two.
+constexpr milliseconds lasting{300'000};
 // An end waits so long for the group's first answer.
 constexpr milliseconds longest_answer{2'000};
 
-// librdkafka before 2.3 aborts the process when a member's client is destroyed between its join and what the group then
-// gives it (its issue 4312).
+// Whether a member's client may be destroyed between its join and what the group then gives it; see late_end.hpp.
 bool bears_an_early_end() { return rd_kafka_version() >= 0x02030000; }
-
-// Of a member whose client can't be destroyed: silent, it holds nothing, and its threads wait for the end of the
-// process.
-void give_up(handle client, std::unique_ptr<client_context> context) {
-  static std::mutex mutex;
-  static auto& given_up = *new std::vector<std::pair<handle, std::unique_ptr<client_context>>>;
-  rd_kafka_set_log_level(client.get(), 0);
-  const std::lock_guard lock(mutex);
-  given_up.emplace_back(std::move(client), std::move(context));
-}
 
 }  // namespace
 
@@ -43,25 +36,35 @@ result<std::unique_ptr<consumer>> kafka_consumer::open(cluster& of, std::string_
 
 kafka_consumer::kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics,
                                consumer_events& events)
-    : cluster_(of), group_(group), events_(events), topics_(topics.begin(), topics.end()) {
-  context_->name = (group_.empty() ? "observer-" : "consumer-") + std::to_string(of.next_client()) +
-                   (group_.empty() ? "" : " of " + group_);
-  context_->options = &of.options();
-  context_->on_error = [this](rd_kafka_resp_err_t code, std::string_view, bool) {
+    : cluster_(of),
+      group_(group),
+      name_((group.empty() ? "observer-" : "consumer-") + std::to_string(of.next_client()) +
+            (group.empty() ? "" : " of " + group_)),
+      events_(events),
+      context_(make_context()),
+      topics_(topics.begin(), topics.end()) {
+  for (const auto id : topics)
+    for (std::uint32_t p = 0; p < of.topic(id).partitions; ++p)
+      readers_[{id, p}] = std::make_unique<partition_reader>(of, partition_id{id, p}, events, [this] { wake(); });
+}
+
+std::unique_ptr<client_context> kafka_consumer::make_context() {
+  auto out = std::make_unique<client_context>();
+  out->name = name_;
+  out->options = &cluster_.options();
+  out->on_error = [this](rd_kafka_resp_err_t code, std::string_view, bool) {
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) cluster_.doubt();
   };
-  context_->on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
+  out->on_rebalance = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
     rebalance(code, partitions);
   };
-  context_->on_commit = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* offsets) {
+  out->on_commit = [this](rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* offsets) {
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET || offsets == nullptr) return;
     // It is only for tools that show lag; the next round tries again.
     for (int i = 0; i < offsets->cnt; ++i)
       if (auto* reader = find(offsets->elems[i])) reader->commit_again();
   };
-  for (const auto id : topics)
-    for (std::uint32_t p = 0; p < of.topic(id).partitions; ++p)
-      readers_[{id, p}] = std::make_unique<partition_reader>(of, partition_id{id, p}, events, [this] { wake(); });
+  return out;
 }
 
 result<void> kafka_consumer::join() {
@@ -111,7 +114,7 @@ void kafka_consumer::run() {
     const auto joined = std::chrono::steady_clock::now();
     keep_membership();
     leave();
-    if (std::chrono::steady_clock::now() - joined > longest_pause) pause = shortest_pause;
+    if (std::chrono::steady_clock::now() - joined > lasting) pause = shortest_pause;
     if (!wait_and_join_again(pause)) return;
     pause = std::min(2 * pause, longest_pause);
   }
@@ -137,7 +140,7 @@ void kafka_consumer::keep_membership() {
 }
 
 void kafka_consumer::leave() {
-  // Better than to give a client up.
+  // Better than a client that ends later.
   const bool early = !group_.empty() && !bears_an_early_end();
   const auto until = std::chrono::steady_clock::now() + longest_answer;
   while (early && !begun_ && !over_ && cluster_.answers() && std::chrono::steady_clock::now() < until)
@@ -156,9 +159,9 @@ void kafka_consumer::leave() {
     const std::lock_guard lock(mutex_);
     events_queue_.reset();
   }
-  if (!closed || (early && !begun_)) {
-    auto next = std::make_unique<client_context>(*context_);
-    give_up(std::move(client_), std::exchange(context_, std::move(next)));
+  const bool answered = begun_ || !early;
+  if (!closed || !answered) {
+    end_later(std::move(client_), std::exchange(context_, make_context()), answered);
   }
   client_.reset();
 }
@@ -171,7 +174,7 @@ bool kafka_consumer::wait_and_join_again(milliseconds pause) {
     }
     const auto joined = join();
     if (joined) return true;
-    log(cluster_.options(), 3, context_->name + ": " + joined.failure().text);
+    log(cluster_.options(), 3, name_ + ": " + joined.failure().text);
   }
 }
 
@@ -187,11 +190,11 @@ void kafka_consumer::hear(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
     char why[512] = {};
     rd_kafka_fatal_error(client_.get(), why, sizeof why);
-    log(cluster_.options(), 3, context_->name + " is no member any more and joins anew: " + why);
+    log(cluster_.options(), 3, name_ + " is no member any more and joins anew: " + why);
     over_ = true;
     return;
   }
-  log(cluster_.options(), 4, context_->name + ": " + rd_kafka_message_errstr(&message));
+  log(cluster_.options(), 4, name_ + ": " + rd_kafka_message_errstr(&message));
 }
 
 void kafka_consumer::rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions) {
@@ -201,7 +204,7 @@ void kafka_consumer::rebalance(rd_kafka_resp_err_t code, rd_kafka_topic_partitio
   } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
     revoke(*partitions);
   } else {
-    log(cluster_.options(), 4, context_->name + ": rebalancing: " + rd_kafka_err2str(code));
+    log(cluster_.options(), 4, name_ + ": rebalancing: " + rd_kafka_err2str(code));
     rd_kafka_assign(client_.get(), nullptr);
   }
   // librdkafka pauses what stays ours meanwhile, and goes on with it within a second; at once when it is sought.
@@ -231,9 +234,9 @@ void kafka_consumer::assign(const rd_kafka_topic_partition_list_t& partitions, b
   error_handle failed;
   if (on_all) {
     if (const auto code = rd_kafka_assign(client_.get(), ours.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      log(cluster_.options(), 3, context_->name + ": " + rd_kafka_err2str(code));
+      log(cluster_.options(), 3, name_ + ": " + rd_kafka_err2str(code));
   } else if (failed.reset(rd_kafka_incremental_assign(client_.get(), ours.get())); failed) {
-    log(cluster_.options(), 3, context_->name + ": " + rd_kafka_error_string(failed.get()));
+    log(cluster_.options(), 3, name_ + ": " + rd_kafka_error_string(failed.get()));
   }
   if (unasked->cnt != 0) rd_kafka_pause_partitions(client_.get(), unasked.get());
   for (auto* reader : begun) {
@@ -250,7 +253,7 @@ void kafka_consumer::revoke(rd_kafka_topic_partition_list_t& partitions) {
   for (int i = 0; i < partitions.cnt; ++i)
     if (auto* reader = find(partitions.elems[i])) reader->end();
   const error_handle failed(rd_kafka_incremental_unassign(client_.get(), &partitions));
-  if (failed) log(cluster_.options(), 4, context_->name + ": " + rd_kafka_error_string(failed.get()));
+  if (failed) log(cluster_.options(), 4, name_ + ": " + rd_kafka_error_string(failed.get()));
 }
 
 void kafka_consumer::commit() {

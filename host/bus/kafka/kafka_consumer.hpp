@@ -34,6 +34,7 @@ class kafka_consumer final : public consumer {
 
  private:
   kafka_consumer(cluster& of, std::string_view group, std::span<const topic_id> topics, consumer_events& events);
+  std::unique_ptr<client_context> make_context();
   // A new client, which joins the group; it has no partitions yet.
   result<void> join();
   void run();
@@ -54,12 +55,13 @@ class kafka_consumer final : public consumer {
 
   cluster& cluster_;
   const std::string group_;
+  const std::string name_;
   consumer_events& events_;
-  std::unique_ptr<client_context> context_ = std::make_unique<client_context>();  // of client_
-  std::map<partition_id, std::unique_ptr<partition_reader>> readers_;             // doesn't change
+  std::unique_ptr<client_context> context_;                            // of client_
+  std::map<partition_id, std::unique_ptr<partition_reader>> readers_;  // doesn't change
 
   const std::vector<topic_id> topics_;
-  handle client_;       // the membership's thread's alone, as is what it has given up for good
+  handle client_;       // the membership's thread's alone
   bool over_ = false;   // librdkafka will do nothing more with this client
   bool begun_ = false;  // the group has answered this client with partitions, or none
   bool tells_ = true;   // Kafka, of what was committed

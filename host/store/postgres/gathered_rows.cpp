@@ -32,14 +32,6 @@ bool gathered_rows::touch(std::string_view table) const noexcept {
   return std::any_of(seen_.begin(), seen_.end(), [&](const statement* each) { return each->shape.table == table; });
 }
 
-void gathered_rows::keep(std::size_t count) noexcept {
-  if (count >= rows_.size()) return;
-  if (count == 0) return clear();
-  // What their texts took is free again with the rest.
-  values_.resize(rows_[count].first);
-  rows_.resize(count);
-}
-
 void gathered_rows::clear() noexcept {
   rows_.clear();
   values_.clear();

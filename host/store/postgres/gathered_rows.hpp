@@ -30,8 +30,6 @@ class gathered_rows {
   // One of them is on this table.
   bool touch(std::string_view table) const noexcept;
 
-  // Drops those behind the first ones.
-  void keep(std::size_t count) noexcept;
   void clear() noexcept;
 
   // Those of one statement, row after row.

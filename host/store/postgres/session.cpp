@@ -188,11 +188,12 @@ pipeline::command postgres_session::about(pipeline::part what, pipeline::answer 
   return out;
 }
 
-// BEGIN and the savepoints that the server doesn't know yet, with the rows that wait for being sent before these.
+// BEGIN and the savepoints that the server doesn't know yet, with the rows that wait for being sent before these. Waits
+// for nothing, so what the caller holds stays.
 void postgres_session::send_begin() {
   if (phase_ == phase::idle) return;
   if (std::any_of(scopes_.begin(), scopes_.end(), [](const scope& each) { return !each.sent && each.first_row != 0; }))
-    send_rows();
+    push_rows();
   send_scopes(scopes_.size());
 }
 
@@ -287,6 +288,8 @@ prepared* postgres_session::prepare(statement& what, std::span<const gantry_valu
   const bool asks = role_ == role::writer && !what.shape.table.empty() && what.asked_at != schema_epoch_;
   if (!is_new && !asks) return found;
   const auto name = is_new ? statements_.new_name() : found->name;
+  // Their name for sets goes with what was known of the table.
+  if (asks && gathered_.touch(what.shape.table)) push_rows();
   const auto protection = open_guard();
   for (const auto& old : statements_.take_evicted())
     to_->run_text("DEALLOCATE " + old, about(pipeline::part::control, pipeline::answer::drop));

@@ -116,6 +116,8 @@ class postgres_session final : public session {
   // Sends those that wait, unless it makes no difference to this statement when they run.
   gantry_status send_rows_before(const statement& what);
   gantry_status send_rows();
+  // Only puts them on their way, so that nothing can fail: whoever calls it bounds the pipeline.
+  void push_rows();
   void send_sets(const std::vector<gathered_rows::set>& all, const scope& in);
   void send_set(const gathered_rows::set& rows, const scope& in);
   // Does it again where that is right: the first read of a snapshot on a new connection when the old one is dead, and a

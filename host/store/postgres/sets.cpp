@@ -54,7 +54,8 @@ bool postgres_session::takes_sets(statement& what, const prepared& how, gantry_s
     return false;
   }
   what.for_sets = prepared == GANTRY_OK ? name : std::string();
-  return prepared == GANTRY_OK;
+  // That answer may have been the first to say that a migration has changed the tables.
+  return prepared == GANTRY_OK && what.asked_at == schema_epoch_;
 }
 
 bool postgres_session::gather(statement& what, const prepared& how, std::span<const gantry_value> params,
@@ -94,6 +95,11 @@ gantry_status postgres_session::send_rows_before(const statement& what) {
 
 gantry_status postgres_session::send_rows() {
   if (gathered_.empty() || doom_ != GANTRY_OK || spoiled_ != GANTRY_OK) return doom_ != GANTRY_OK ? doom_ : spoiled_;
+  push_rows();
+  return to_->pending() < longest_pipeline ? gantry_status{GANTRY_OK} : settle(guard::none);
+}
+
+void postgres_session::push_rows() {
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
     const auto end = i + 1 < scopes_.size() ? scopes_[i + 1].first_row : gathered_.size();
     if (scopes_[i].first_row == end) continue;
@@ -103,7 +109,6 @@ gantry_status postgres_session::send_rows() {
   }
   gathered_.clear();
   for (auto& each : scopes_) each.first_row = 0;
-  return to_->pending() < longest_pipeline ? gantry_status{GANTRY_OK} : settle(guard::none);
 }
 
 void postgres_session::send_sets(const std::vector<gathered_rows::set>& all, const scope& in) {
@@ -131,6 +136,7 @@ void postgres_session::send_set(const gathered_rows::set& rows, const scope& in)
   command.foreseen = static_cast<std::int64_t>(rows.rows);
   command.text = rows.of->text;
   if (rows.rows == 1) {
+    // What goes into sets can be encoded.
     encoder_.encode(how.types, rows.values, failure_);
     to_->run(how.name.c_str(), encoder_, how.binary, std::move(command));
   } else {

@@ -139,8 +139,9 @@ gantry_status postgres_session::rollback_to() {
   close_cursors(scopes_.size() - 1);
   auto& inner = scopes_.back();
   // Whoever takes them back may do so because of what they were told.
-  if (spoiled_ == GANTRY_OK && gathered_.size() > inner.first_row) send_rows();
-  gathered_.keep(inner.first_row);
+  if (spoiled_ == GANTRY_OK && gathered_.size() > inner.first_row) push_rows();
+  // A statement of it was sent, and what was before it went out first.
+  if (spoiled_ != GANTRY_OK) gathered_.clear();
   if (changed_schema_) ++schema_epoch_;
   if (!inner.sent) return GANTRY_OK;
   // A deferred statement of this savepoint may fail, which would skip the way back.

@@ -157,7 +157,7 @@ TEST_F(BoxTest, DamageIsNotFollowed) {
   enter(mine, event_at(1, "x"), 10);
   mine.plugin = 0xFFFFFFF0U;
   mine.what = 70'000;
-  mine.id_length = 1ULL << 40U;
+  mine.id_length = 1U << 30U;
   notes->all().names_used = 0xFFFFFFFFU;
   notes->all().maps_length = 0xFFFFFFFFU;
   notes->all().end.taken = 1;

@@ -1,4 +1,5 @@
 // Groups and observers on a real broker.
+#include "bus/kafka/late_end.hpp"
 #include "kafka_admin.hpp"
 #include "kafka_fixture.hpp"
 
@@ -122,6 +123,26 @@ TEST_F(KafkaGroupTest, AMemberThrownOutBeforeItHasHadPartitionsEndsAloneAndNotTh
   const auto last = join(group, last_news);
   last_news.wait_for_partitions(1);
   EXPECT_EQ(read(*last, last_news, at(0), 0, 1)[0].data, "a");
+}
+
+TEST_F(KafkaGroupTest, TheClientOfAMemberThatWasThrownOutIsGoneInTheEnd) {
+  options.member = "host-1";
+  open_topic();
+  kafka_fixture twin;
+  twin.options.member = "host-1";
+  twin.open_topic(1, topic_name);
+  heard_consumer first_news;
+  heard_consumer second_news;
+  const auto first = join(group, first_news);
+  first_news.wait_for_partitions(1);
+  {
+    const auto second = twin.join(group, second_news);
+    second_news.wait_for_partitions(1);
+    first_news.wait_for_revocations(1);
+  }
+  // It joins anew, which it does behind the end of its former client.
+  first_news.wait_for_partitions(1);
+  wait_for_ends();
 }
 
 TEST_F(KafkaGroupTest, ObserversSeeEverythingOfEveryPartition) {

@@ -99,6 +99,10 @@ void heard_consumer::wait_for_partitions(std::size_t count) {
   wait_until([&] { return partitions_.size() == count; });
 }
 
+void heard_consumer::wait_for_revocations(std::size_t count) {
+  wait_until([&] { return revocations_ == count; });
+}
+
 void heard_consumer::wait_for_records() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return news_ != seen_; });

@@ -184,8 +184,8 @@ gantry_status rearm(const script& of, std::string_view key, std::int64_t delay_u
 }
 
 std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around,
-                                               const bus::bus& events) {
-  auto plugin = std::make_shared<runtime::instance>("tester", "1.0.0", 1, around);
+                                               const bus::bus& events, std::uint32_t generation) {
+  auto plugin = std::make_shared<runtime::instance>("tester", "1.0.0", generation, around);
   coming = &plays;
   EXPECT_TRUE(plugin->create(entry));
   for (auto& e : plugin->declared.emissions) {

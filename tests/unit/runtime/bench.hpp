@@ -58,7 +58,7 @@ struct script {
   std::function<gantry_status(gantry_db*)> restore;
   std::function<gantry_status(const gantry_request&, gantry_tx*)> post;  // POST /things, idempotent
   std::function<gantry_status(gantry_context*)> read;                    // GET /list, which may lag, and GET /newest
-  std::function<int()> refuse;  // the status with which the same is refused before it writes; 0: it is not
+  std::function<int()> refuse;        // the status with which the same is refused before it writes; 0: it is not
   const gantry_host* host = nullptr;  // set by create
 };
 
@@ -74,7 +74,8 @@ gantry_status arm(gantry_tx* tx, std::string_view key, std::int64_t delay_us, bo
 gantry_status rearm(const script& of, std::string_view key, std::int64_t delay_us);
 
 // An instance of the plugin that the script plays; end_plugin() takes it down.
-std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around, const bus::bus& events);
+std::shared_ptr<runtime::instance> make_plugin(script& plays, const runtime::surroundings& around,
+                                               const bus::bus& events, std::uint32_t generation = 1);
 void end_plugin(std::shared_ptr<runtime::instance>& plugin);
 // Another generation of a plugin that runs, which shares what belongs to the plugin; it has not started.
 std::shared_ptr<runtime::instance> next_generation(const runtime::instance& of, script& plays, const bus::bus& events);

@@ -24,6 +24,12 @@ class cuttable_bus::guarded_producer final : public gantry::bus::producer, publi
   }
   result<void> append(std::uint64_t ticket, std::span<const gantry::bus::batch> batches) override {
     if (bus_.cut_ || dead_) return unreachable;
+    if (bus_.refuses_) {
+      ++bus_.refused_;
+      dead_ = true;
+      events_.failed(ticket, {errc::invalid, "not allowed to write to this topic"});
+      return {};
+    }
     return behind_->append(ticket, batches);
   }
   void acknowledged(std::uint64_t ticket) override {
@@ -77,6 +83,7 @@ void cuttable_bus::cut() {
 void cuttable_bus::heal() {
   if (deaf_) fail_all();
   deaf_ = false;
+  refuses_ = false;
   cut_ = false;
 }
 

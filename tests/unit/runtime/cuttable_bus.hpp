@@ -19,6 +19,9 @@ class cuttable_bus final : public bus::bus {
   void cut();
   // What is appended arrives, and nobody is told.
   void lose_acknowledgements() { deaf_ = true; }
+  // What is appended is taken, and refused a moment later.
+  void refuse_later() { refuses_ = true; }
+  std::uint64_t refused() const { return refused_; }
   // All works again. Producers that lost acknowledgements have failed.
   void heal();
 
@@ -42,6 +45,8 @@ class cuttable_bus final : public bus::bus {
   gantry::bus::bus& behind_;
   std::atomic<bool> cut_{false};
   std::atomic<bool> deaf_{false};
+  std::atomic<bool> refuses_{false};
+  std::atomic<std::uint64_t> refused_{0};
   std::mutex mutex_;
   std::vector<guarded_producer*> producers_;  // guarded by mutex_
 };

@@ -90,6 +90,25 @@ TEST(lane, lost_acknowledgements_are_sent_again_in_order) {
   EXPECT_EQ(b.emitted(), b.rows());
 }
 
+TEST(lane, what_the_bus_takes_and_then_refuses_is_tried_ever_less_often_and_told_of) {
+  auto plays = projection();
+  bench b(plays);
+  b.publish("a", "0");
+  b.settle();
+  b.events->refuse_later();
+  EXPECT_EQ(b.write([](gantry_tx& tx) { return emit(&tx, "a", "1"); }), GANTRY_OK);
+  const auto from = b.time.steady_us();
+  b.passing_until([&] { return b.time.steady_us() - from > 12'000'000; });
+  EXPECT_GE(b.events->refused(), 5U);
+  EXPECT_LE(b.events->refused(), 10U);
+  EXPECT_NE(b.lane().count().blocked.find("not allowed to write"), std::string::npos) << b.lane().count().blocked;
+  b.events->heal();
+  b.settle();
+  EXPECT_EQ(b.emitted().size(), 2U);
+  b.pass(2'000'000);
+  b.passing_until([&] { return b.lane().count().blocked.empty(); });
+}
+
 TEST(lane, an_outage_of_the_bus_keeps_order_and_loses_nothing) {
   auto plays = projection();
   bench b(plays);

@@ -1,44 +1,14 @@
 // Plugin code that fails in a request: what the operator learns of it, and what the client.
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <stdexcept>
 
 #include "bench.hpp"
-#include "observability/log.hpp"
+#include "kept_log.hpp"
 #include "runtime/text.hpp"
 
 namespace gantry::testing {
 namespace {
-
-// The log, line by line.
-class kept_log {
- public:
-  kept_log() {
-    observability::log_options o;
-    o.format = observability::log_format::json;
-    o.sink = [this](std::string_view line) {
-      const std::lock_guard lock(mutex_);
-      lines_.emplace_back(line);
-    };
-    observability::open_log(std::move(o));
-  }
-  ~kept_log() { observability::close_log(); }
-  kept_log(const kept_log&) = delete;
-  kept_log& operator=(const kept_log&) = delete;
-
-  // Lines with these words that came since the last call.
-  std::vector<std::string> take(std::string_view words) {
-    observability::flush_log();
-    const std::lock_guard lock(mutex_);
-    std::erase_if(lines_, [&](const auto& line) { return line.find(words) == std::string::npos; });
-    return std::exchange(lines_, {});
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;  // guarded by mutex_
-};
 
 constexpr std::string_view said = "A plugin failed in a request.";
 
