@@ -1,10 +1,11 @@
 #include "admin/apart.hpp"
 
 #include <algorithm>
-#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/json_members.hpp"
+#include "base/new_thread.hpp"
 #include "observability/log.hpp"
 
 namespace gantry::admin {
@@ -65,11 +66,10 @@ std::vector<apart_answer> ask_all(apart& all, std::string_view target, std::chro
   std::vector<std::thread> asking;
   for (auto& one : out) {
     const auto ask = [&all, &one, target, at_most] { one.reply = all.ask(one.plugin, "GET", target, at_most, {}); };
-    try {
-      asking.emplace_back(ask);
-    } catch (const std::system_error&) {
-      ask();  // no thread is to be had
-    }
+    if (auto begun = new_thread(ask))
+      asking.push_back(std::move(*begun));
+    else
+      ask();
   }
   for (auto& thread : asking) thread.join();
   return out;

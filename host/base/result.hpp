@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -29,6 +30,9 @@ struct error {
   errc code = errc::internal;
   std::string text;
 };
+
+// The same, with what it was about put before it.
+inline error prefixed(std::string_view what, const error& e) { return {e.code, std::string(what) + ": " + e.text}; }
 
 template <typename T>
 class [[nodiscard]] result {

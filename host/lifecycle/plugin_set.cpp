@@ -21,8 +21,6 @@ constexpr std::chrono::seconds last_moments{1};
 constexpr std::chrono::seconds longest_wait_for_bus{60};
 constexpr std::chrono::milliseconds between_tries{200};
 
-error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
-
 }  // namespace
 
 plugin_set::plugin_set(host_parts parts)
@@ -92,8 +90,9 @@ void plugin_set::keep_for_ever(std::unique_ptr<entry> what) {
 // What is to run needs its topics. The brokers may come later than we, or go for a moment between two topics.
 result<void> plugin_set::reach_topics() {
   const auto until = std::chrono::steady_clock::now() + longest_wait_for_bus;
-  for (;;) {
+  for (bool waited = false;; waited = true) {
     auto done = open_topics(*parts_.model);
+    if (done && waited) parts_.bus_is_away({});
     if (done || done.failure().code != errc::unavailable || !parts_.bus_is_away) return done;
     const auto& why = done.failure().text;
     if (std::chrono::steady_clock::now() >= until)

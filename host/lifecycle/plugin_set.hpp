@@ -63,7 +63,7 @@ struct host_parts {
   std::function<void(runtime::route_table&)> add_apart;
   // Told of each plugin that has been replaced by another version that has proven itself. Empty: nobody wants to know.
   std::function<void(const std::string&)> swapped;
-  // Told why the bus can't be reached yet, again and again. False: nobody wants the plugins any more. Empty: a bus that
+  // Told why the bus can't be reached yet, again and again; nothing: now it can. False: nobody wants the plugins any more. Empty: a bus that
   // is away ends the start.
   std::function<bool(std::string_view reason)> bus_is_away;
   std::chrono::milliseconds start_timeout{30'000};  // of create, setup and start together

@@ -8,12 +8,6 @@
 #include "topology/json_schema.hpp"
 
 namespace gantry::lifecycle {
-namespace {
-
-error prefixed(const std::string& what, const error& e) { return {e.code, what + ": " + e.text}; }
-
-}  // namespace
-
 // Plugin code that does not come back must not hold the host: it runs on a thread of its own, which is given up after a
 // while.
 result<void> plugin_set::bounded(entry& e, const char* step, const std::function<result<void>()>& what) {

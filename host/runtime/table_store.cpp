@@ -35,7 +35,8 @@ gantry_db* of(gantry_tx* tx) { return &tx->db; }
 
 gantry_status snapshot(gantry_context* context, gantry_db** out) {
   if (context->snapshot == nullptr) {
-    if (inside_transaction()) return fail(GANTRY_REFUSED, "a snapshot can't be taken inside a transaction: read through tx");
+    if (inside_transaction())
+      return fail(GANTRY_REFUSED, "a snapshot can't be taken inside a transaction: read through tx");
     const blackbox::host_time waits;
     auto& from = *context->owner.database;
     auto reader = context->may_lag ? from.acquire_lagging_reader() : from.acquire_reader();
@@ -115,7 +116,8 @@ void close(gantry_cursor* cursor) {
 // A write that somebody waits for, or hears of.
 class plugin_write final : public write {
  public:
-  plugin_write(instance& owner, gantry_write_handler fn, void* user, void (*done)(void*, gantry_status), void* done_user)
+  plugin_write(instance& owner, gantry_write_handler fn, void* user, void (*done)(void*, gantry_status),
+               void* done_user)
       : owner_(owner), fn_(fn), user_(user), done_(done), done_user_(done_user) {
     owner_.enter();  // its generation stays until it has ended
   }
@@ -158,7 +160,8 @@ struct waiting {
 
 gantry_status write_and_wait(const gantry_host* host, gantry_write_handler fn, void* user) {
   auto& self = instance::of(host);
-  if (inside_transaction()) return fail(GANTRY_REFUSED, "write: a transaction is open on this thread; waiting is refused there");
+  if (inside_transaction())
+    return fail(GANTRY_REFUSED, "write: a transaction is open on this thread; waiting is refused there");
   if (!self.writer) return fail(GANTRY_REFUSED, "write: the store is not open yet");
   waiting w;
   const auto done = [](void* at, gantry_status status) {
@@ -183,11 +186,14 @@ gantry_str driver(const gantry_host* host) {
   return self.database ? str(self.database->driver()) : gantry_str{nullptr, 0};
 }
 
+std::uint64_t connection(gantry_db* db) { return usable(db) ? db->session->connection_number() : 0; }
+
 }  // namespace
 
 const void* store_table() noexcept {
-  static constexpr gantry_store_1 table = {sizeof table, migration, of,    snapshot,       exec,        exec_many, defer,
-                                           query,        next,      columns, column, close, write_and_wait, write_async, driver};
+  static constexpr gantry_store_1 table = {sizeof table,   migration,   of,     snapshot,  exec,   exec_many,
+                                           defer,          query,       next,   columns,   column, close,
+                                           write_and_wait, write_async, driver, connection};
   return &table;
 }
 

@@ -34,6 +34,7 @@ class forwarding_session : public session {
   gantry_status begin_read() override { return to_->begin_read(); }
   void end_read() noexcept override { to_->end_read(); }
   bool usable() noexcept override { return to_->usable(); }
+  std::uint64_t connection_number() const noexcept override { return to_->connection_number(); }
   std::string_view error_text() const noexcept override { return to_->error_text(); }
 
  protected:

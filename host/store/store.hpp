@@ -98,6 +98,9 @@ class session {
   // False when its connection is gone for good, so that it is not worth keeping.
   virtual bool usable() noexcept { return true; }
 
+  // Of its present connection, or the last one; no other of this process has the number.
+  virtual std::uint64_t connection_number() const noexcept = 0;
+
   // The text of the last failure.
   virtual std::string_view error_text() const noexcept = 0;
 };

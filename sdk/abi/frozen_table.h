@@ -167,6 +167,7 @@ static const frozen_line frozen_lines[] = {
     SLOT(gantry_store_1, write),
     SLOT(gantry_store_1, write_async),
     SLOT(gantry_store_1, driver),
+    SLOT(gantry_store_1, connection),
     SIZE(gantry_call),
     SLOT(gantry_call, struct_size),
     SLOT(gantry_call, reserved),

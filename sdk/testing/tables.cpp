@@ -275,6 +275,8 @@ gantry_status store_write_async(const gantry_host* host, gantry_write_handler fn
 
 gantry_str store_driver(const gantry_host*) { return lent("sqlite"); }
 
+std::uint64_t store_connection(gantry_db*) { return 1; }
+
 // ---- gantry.jobs/1
 
 gantry_status jobs_kind(const gantry_host* host, const gantry_job_kind* kind) {
@@ -486,9 +488,10 @@ gantry_status saga_declare(const gantry_host* host, const gantry_saga* saga) {
 
 constexpr gantry_http_1 http = {sizeof http, &http_route, &http_respond, &http_respond_in, &http_write};
 constexpr gantry_bus_1 bus = {sizeof bus, &bus_subscribe, &bus_emits, &bus_on_replay, &bus_emit};
-constexpr gantry_store_1 store = {sizeof store,     &store_migration, &store_of,    &store_snapshot,    &store_exec,
-                                  &store_exec_many, &store_defer,     &store_query, &store_next,        &store_columns,
-                                  &store_column,    &store_close,     &store_write, &store_write_async, &store_driver};
+constexpr gantry_store_1 store = {sizeof store, &store_migration,   &store_of,     &store_snapshot,
+                                  &store_exec,  &store_exec_many,   &store_defer,  &store_query,
+                                  &store_next,  &store_columns,     &store_column, &store_close,
+                                  &store_write, &store_write_async, &store_driver, &store_connection};
 constexpr gantry_jobs_1 jobs = {sizeof jobs, &jobs_kind,   &jobs_timer, &jobs_schedule,  &jobs_cancel,
                                 &jobs_arm,   &jobs_disarm, &jobs_rearm, &jobs_set_result};
 constexpr gantry_call_1 call = {sizeof call, &call_calls, &call_call, &call_async, &call_release};

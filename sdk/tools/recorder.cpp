@@ -160,7 +160,8 @@ constexpr gantry_store_1 store = {sizeof store,
                                   &refused,
                                   [](const gantry_host*) {
                                     return gantry_str{"sqlite", 6};
-                                  }};
+                                  },
+                                  [](gantry_db*) -> uint64_t { return 0; }};
 constexpr gantry_call_1 call = {sizeof call, &recording::calls, &refused, &refused, [](gantry_call_reply*) {}};
 constexpr gantry_jobs_1 jobs = {sizeof jobs, &recording::kind, &recording::timer, &refused, &refused,
                                 &refused,    &refused,         &refused,          &refused};

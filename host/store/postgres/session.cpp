@@ -111,6 +111,8 @@ result<void> postgres_session::connect() {
       return error{errc::unavailable, "postgres " + where_.shown() + ": a connection can't be set up: " + why.text};
   }
   on_ = std::move(opened).value();
+  static std::atomic<std::uint64_t> connections{0};
+  connection_number_ = ++connections;
   to_ = std::make_unique<pipeline>(on_->handle(), patience_.answer);
   return {};
 }

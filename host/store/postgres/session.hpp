@@ -59,6 +59,7 @@ class postgres_session final : public session {
   gantry_status release() override;
   gantry_status begin_read() override;
   void end_read() noexcept override;
+  std::uint64_t connection_number() const noexcept override { return connection_number_; }
   std::string_view error_text() const noexcept override { return failure_.text; }
 
   // False: the connection is lost, the next begin makes a new one. Looks at the socket, asks nobody.
@@ -147,6 +148,7 @@ class postgres_session final : public session {
   std::atomic<bool>* open_flag_ = nullptr;
 
   std::unique_ptr<connection> on_;
+  std::uint64_t connection_number_ = 0;  // the number of on_, or of the one before
   std::unique_ptr<pipeline> to_;
   statement_cache statements_;
   encoder encoder_;

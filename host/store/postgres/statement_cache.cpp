@@ -20,7 +20,7 @@ constexpr std::string_view unique_index =
     " WHERE NOT o.opcdefault OR i.indcollation[k] <> a.attcollation OR a.attname <> ALL (";
 
 // Its rows are its own, and what a name or an operator of a statement means is what the server brings. A default is a
-// constant, or else it may look at what was done before; so may what a check calls.
+// constant, or else it may look at what was done before; so may what a check calls. A domain has either of its own.
 constexpr std::string_view is_alone =
     "c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity AND NOT c.relhassubclass"
     " AND NOT EXISTS (SELECT 1 FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal)"
@@ -29,6 +29,8 @@ constexpr std::string_view is_alone =
     " AND NOT EXISTS (SELECT 1 FROM pg_proc AS p WHERE p.oid >= 16384 AND ("
     "p.proname IN ('abs', 'coalesce', 'count', 'greatest', 'least', 'length', 'lower', 'max', 'min', 'nullif', 'sum',"
     " 'upper') OR (p.pronargs = 1 AND p.proargtypes[0] = c.reltype)))"
+    " AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid"
+    " WHERE a.attrelid = c.oid AND y.typtype = 'd')"
     " AND NOT EXISTS (SELECT 1 FROM pg_attrdef AS d WHERE d.adrelid = c.oid"
     " AND pg_get_expr(d.adbin, d.adrelid) LIKE '%(%')"
     " AND NOT EXISTS (SELECT 1 FROM pg_constraint AS k JOIN pg_depend AS d"

@@ -137,7 +137,8 @@ class shape_reader {
     shape_.takes_sets = true;
     shape_.inserts = true;
     shape_.only_adds = none_of(*row_end, "UPDATE");
-    shape_.numbers_itself = none_of(*after, "OVERRIDING");
+    const auto overriding = find(*after, "OVERRIDING");
+    shape_.numbers_itself = !overriding || !is(*overriding + 1, "SYSTEM");
     shape_.head = renamed(0, *values) + " SELECT " + renamed(*values + 2, *row_end - 1);
     shape_.link = " FROM ";
     shape_.tail = renamed(*row_end, tokens_.size());

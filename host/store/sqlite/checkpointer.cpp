@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <string>
-#include <system_error>
 
+#include "base/new_thread.hpp"
 #include "store/sqlite/session.hpp"
 #include "store/sqlite/status.hpp"
 
@@ -52,12 +52,9 @@ bool checkpointer::request(std::uint32_t log_pages) {
 // Without one the writer copies everything. The system may have none to give now, and one later.
 bool checkpointer::has_thread() {
   if (thread_.joinable()) return true;
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    return false;
-  }
-  return true;
+  auto begun = new_thread([this] { run(); });
+  if (begun) thread_ = std::move(*begun);
+  return static_cast<bool>(begun);
 }
 
 void checkpointer::finished() {

@@ -3,9 +3,9 @@
 #include <sqlite3.h>
 
 #include <string>
-#include <system_error>
 #include <utility>
 
+#include "base/new_thread.hpp"
 #include "store/sqlite/gathering_vfs.hpp"
 #include "store/sqlite/session.hpp"
 
@@ -77,12 +77,9 @@ void log_syncer::sync_later(std::function<void()> done) {
 // The system may have none to give now, and one later.
 bool log_syncer::has_thread() {
   if (thread_.joinable()) return true;
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    return false;
-  }
-  return true;
+  auto begun = new_thread([this] { run(); });
+  if (begun) thread_ = std::move(*begun);
+  return static_cast<bool>(begun);
 }
 
 void log_syncer::run() {

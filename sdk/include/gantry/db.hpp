@@ -130,6 +130,10 @@ class db {
   db& operator=(const db&) = delete;
   ~db() = default;
 
+  // A number that no other connection has: what the database said outside of committed rows is to be forgotten when it
+  // changes, for the server may have forgotten it too.
+  std::uint64_t connection() const { return store().connection(raw_); }
+
   // Runs a statement without rows; the number of rows that it changed. Only in a transaction.
   template <typename... Args>
   std::int64_t exec(std::string_view sql, const Args&... args) {

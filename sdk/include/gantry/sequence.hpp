@@ -4,7 +4,7 @@
 // plain INSERTs of values: nothing is read back, and nothing has to be looked up by a key. SQLite numbers rows by
 // itself for less, and has no sequences.
 //
-// Each number is given once, whatever becomes of the transaction; some are never used. Hosts that share a store take
+// Each number is given once, whatever becomes of the transaction and of the server; some are never used. Hosts that share a store take
 // theirs side by side, so that numbers don't tell the order of commits. Owned by the plugin. Thread: lane.
 #pragma once
 
@@ -29,7 +29,10 @@ class sequence {
 
   // One that nobody has had. Now and then this is a query, which throws as tx.query does.
   std::int64_t next(tx& t) {
-    if (used_ == numbers_.size()) {
+    // A sequence is durable with the next commit: a server that dies before one gives what is kept here once more.
+    const auto on = t.connection();
+    if (used_ == numbers_.size() || on != on_) {
+      on_ = on;
       numbers_.clear();
       used_ = 0;
       for (const auto& row : t.query(sql_)) numbers_.push_back(row.get<std::int64_t>(0));
@@ -43,6 +46,7 @@ class sequence {
   std::string sql_;
   std::vector<std::int64_t> numbers_;
   std::size_t used_ = 0;
+  std::uint64_t on_ = 0;  // the connection that gave them
 };
 
 }  // namespace gantry

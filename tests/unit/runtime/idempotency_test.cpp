@@ -243,6 +243,7 @@ class breaking_off final : public store::session {
   gantry_status release() override { return behind_.release(); }
   gantry_status begin_read() override { return behind_.begin_read(); }
   void end_read() noexcept override { behind_.end_read(); }
+  std::uint64_t connection_number() const noexcept override { return behind_.connection_number(); }
   std::string_view error_text() const noexcept override { return "the disk can't be read"; }
 
   std::string breaks_at;  // a part of the statement

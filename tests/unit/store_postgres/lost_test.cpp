@@ -1,4 +1,5 @@
 // Connections and servers that go away.
+#include <functional>
 #include <string>
 
 #include "own_server.hpp"
@@ -11,7 +12,7 @@ class LostTest : public StoreFixture {
  protected:
   void SetUp() override {
     StoreFixture::SetUp();
-    open_with("CREATE TABLE item (id bigint PRIMARY KEY)");
+    open_with("CREATE TABLE item (id bigint PRIMARY KEY); CREATE TABLE note (id bigint PRIMARY KEY)");
     auto other = store::open_postgres_store(options_);
     ASSERT_TRUE(other) << other.failure().text;
     killer_store_ = std::move(other).value();
@@ -29,6 +30,33 @@ class LostTest : public StoreFixture {
     EXPECT_EQ(rows(*killer_, "SELECT pg_terminate_backend(CAST($1 AS integer), 10000)", {integer(backend)}), "1");
   }
 
+  // A transaction whose connection is gone, with nearly as many commands on their way as there may be, and rows that
+  // were gathered and not sent.
+  void lose_with_much_on_its_way(const std::function<void()>& gather) {
+    constexpr const char* add = "INSERT INTO item (id) VALUES ($1)";
+    for (std::int64_t i = -40; i < 0; ++i) {
+      ASSERT_EQ(writer_->begin(), GANTRY_OK);
+      std::int64_t changes = 0;
+      ASSERT_EQ(writer_->exec(add, params{integer(i)}, &changes), GANTRY_OK);
+      ASSERT_EQ(writer_->commit(), GANTRY_OK);
+    }
+    const auto backend = backend_of(*writer_);
+    ASSERT_EQ(writer_->begin(), GANTRY_OK);
+    for (int i = 0; i < 999; ++i)
+      ASSERT_EQ(writer_->defer("DELETE FROM item WHERE id > $1", params{integer(0)}), GANTRY_OK);
+    terminate(backend);
+    gather();
+  }
+  void add(std::int64_t id) {
+    std::int64_t changes = 0;
+    EXPECT_EQ(writer_->exec("INSERT INTO item (id) VALUES ($1)", params{integer(id)}, &changes), GANTRY_OK);
+  }
+  void expect_rerun_goes_well() {
+    EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
+    EXPECT_EQ(commit("INSERT INTO item VALUES (4)"), GANTRY_OK);
+    EXPECT_EQ(rows("SELECT count(*) FROM item"), "41");
+  }
+
   std::unique_ptr<store::store> killer_store_;
   std::unique_ptr<store::session> killer_;
 };
@@ -44,6 +72,24 @@ TEST_F(LostTest, AConnectionLostInATransactionMeansARerun) {
   EXPECT_EQ(writer_->commit(), GANTRY_RETRY);
   EXPECT_EQ(commit("INSERT INTO item VALUES (4)"), GANTRY_OK);
   EXPECT_EQ(rows("SELECT id FROM item"), "4");
+}
+
+TEST_F(LostTest, OneThatIsFoundLostOnTheWayBackToASavepointMeansARerun) {
+  lose_with_much_on_its_way([this] {
+    ASSERT_EQ(writer_->savepoint(), GANTRY_OK);
+    for (std::int64_t i = 1; i <= 10; ++i) add(i);
+  });
+  EXPECT_EQ(writer_->rollback_to(), GANTRY_RETRY);
+  expect_rerun_goes_well();
+}
+
+TEST_F(LostTest, OneThatIsFoundLostOnTheWayIntoASavepointMeansARerun) {
+  lose_with_much_on_its_way([this] {
+    for (std::int64_t i = 1; i <= 10; ++i) add(i);
+    ASSERT_EQ(writer_->savepoint(), GANTRY_OK);
+  });
+  EXPECT_EQ(exec("INSERT INTO note (id) VALUES (1)"), GANTRY_RETRY);
+  expect_rerun_goes_well();
 }
 
 TEST_F(LostTest, AConnectionLostBeforeTheCommitMeansARerun) {
@@ -98,7 +144,9 @@ TEST(CrashTest, AServerThatIsKilledKeepsWhatItHadCommitted) {
     ASSERT_EQ(writer->exec("INSERT INTO item VALUES ($1)", with, nullptr), GANTRY_OK);
     ASSERT_EQ(writer->commit(), GANTRY_OK);
   }
+  const auto connection = writer->connection_number();
   ASSERT_EQ(writer->begin(), GANTRY_OK);
+  EXPECT_EQ(writer->connection_number(), connection);
   ASSERT_EQ(writer->exec("INSERT INTO item VALUES (51)", {}, nullptr), GANTRY_OK);
   ASSERT_TRUE(server.kill());
   EXPECT_EQ(writer->exec("INSERT INTO item VALUES (52)", {}, nullptr), GANTRY_RETRY);
@@ -110,6 +158,7 @@ TEST(CrashTest, AServerThatIsKilledKeepsWhatItHadCommitted) {
   EXPECT_EQ(reader.failure().code, errc::unavailable);
   ASSERT_TRUE(server.restart());
   ASSERT_EQ(writer->begin(), GANTRY_OK) << writer->error_text();
+  EXPECT_NE(writer->connection_number(), connection);
   store::cursor* found = nullptr;
   ASSERT_EQ(writer->query("SELECT count(*), max(id) FROM item", {}, &found), GANTRY_OK);
   gantry_value count{};

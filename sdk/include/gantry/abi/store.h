@@ -115,6 +115,11 @@ typedef struct gantry_store_1 {
 
   /* "sqlite" or "postgres". [any] */
   gantry_str (*driver)(const gantry_host *host);
+
+  /* A number of the connection that `db` is on; another connection has another one. What the database said outside of
+   * committed rows, such as numbers of a sequence, holds only on the same connection: with a server that died it may
+   * be gone, and is given again. Since 1.2. [lane, pool] */
+  uint64_t (*connection)(gantry_db *db);
 } gantry_store_1;
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@
 #define GANTRY_ABI_VERSION_H
 
 #define GANTRY_ABI_MAJOR 1
-#define GANTRY_ABI_MINOR 1
+#define GANTRY_ABI_MINOR 2
 
 #define GANTRY_SDK_VERSION "0.1.0"
 
