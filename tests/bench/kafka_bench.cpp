@@ -202,6 +202,7 @@ double bare_produce(const std::string& topic, const settings& s) {
   std::thread hearing([&] {
     for (std::uint64_t n = 0; n < s.messages;) {
       auto* event = rd_kafka_queue_poll(queue, 100);
+      if (event == nullptr) continue;  // a fresh broker takes a while to answer
       n += rd_kafka_event_message_count(event);
       rd_kafka_event_destroy(event);
     }
