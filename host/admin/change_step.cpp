@@ -54,6 +54,9 @@ changes::outcome changes::perform(const task& what) {
 changes::outcome changes::do_step(const task& what) {
   const auto ended = [](const result<void>& done) { return outcome{done ? std::string() : done.failure().text}; };
   if (!what.adopt && what.kind == step_kind::restart) {
+    // It may be meant for another system's host.
+    if (!what.text.empty())
+      if (const auto proposed = propose(what); !proposed.whole) return {proposed.error};
     parts_.restart();
     return {};
   }

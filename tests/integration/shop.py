@@ -106,6 +106,17 @@ class Shop:
         with self.lines:
             self.lines.notify_all()
 
+    def figures(self):
+        """The text of /metrics of each host."""
+        return [self.get("/metrics").body.decode()]
+
+    def at_rest(self):
+        """Whether every plugin has read and handed over everything. Looked at twice: between hosts, what one has handed
+        over the other may not have seen yet."""
+        waiting = ("gantry_consumer_lag{", "gantry_outbox_bytes{", "gantry_write_queue{")
+        return all(float(line.rsplit(" ", 1)[1]) == 0 for _ in range(2) for text in self.figures()
+                   for line in text.splitlines() if line.startswith(waiting))
+
     def wait_log(self, text, patience=PATIENCE):
         until = time.monotonic() + patience
         with self.lines:

@@ -50,12 +50,6 @@ class MovingShop(Shop):
         with contextlib.closing(sqlite3.connect((folder or self.folder) / "data" / f"{plugin}.db", isolation_level=None)) as db:
             yield db
 
-    def at_rest(self):
-        """Whether every plugin has read and handed over everything."""
-        text = self.get("/metrics").body.decode()
-        return all(float(line.rsplit(" ", 1)[1]) == 0 for line in text.splitlines()
-                   if line.startswith(("gantry_consumer_lag{", "gantry_outbox_bytes{", "gantry_write_queue{")))
-
     def elsewhere(self):
         """A copy of the folder to do harm to."""
         there = pathlib.Path(tempfile.mkdtemp(prefix="gantry-shop-")) / "shop"

@@ -90,6 +90,9 @@ class ThreeHosts(Shop):
             raise AssertionError("not all hosts are ready for requests:\n" + self.log[-4000:])
         return (time.monotonic() - self.began) * 1000
 
+    def figures(self):
+        return [self.ask("GET", "/metrics", host=h).body.decode() for h in HOSTS]
+
     def wait_count(self, text, count, patience=PATIENCE):
         until = time.monotonic() + patience
         with self.lines:

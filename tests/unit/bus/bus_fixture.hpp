@@ -187,6 +187,7 @@ class bus_fixture {
     close();
   }
   void reopen(std::uint32_t partitions = 1) {
+    settle();
     close();
     open_with_topic(partitions);
   }

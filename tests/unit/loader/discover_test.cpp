@@ -22,7 +22,7 @@ TEST_F(Discovery, ReadsManifestsAndReportsFilesThatAreNoPluginsWhereTheTopologyN
   const std::string file = (directory_ / "topology.yaml").string();
   EXPECT_TRUE(mentions(said, file +
                                  ":8:23: error: plugins.catalog.library: found newer_abi.so: built for ABI 2.1, this "
-                                 "host has 1.1: rebuild the plugin or use a gantry with ABI >= 2.1"))
+                                 "host has 1.2: rebuild the plugin or use a gantry with ABI >= 2.1"))
       << said;
   EXPECT_TRUE(mentions(said, file + ":9:23: error: plugins.payment.library: found no_manifest.so: no section")) << said;
   EXPECT_TRUE(mentions(said, file + ":10:3: error: plugins.shipping.library: found no file for \"shipping\"")) << said;

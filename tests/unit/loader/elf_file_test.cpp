@@ -81,7 +81,7 @@ TEST_F(ElfFile, InspectionReportsEverythingForPeopleAndPrograms) {
   EXPECT_TRUE(mentions(to_text(*good), "verdict       this host would load it\n"));
   EXPECT_TRUE(mentions(to_json(*good), R"("loadable":true)"));
   EXPECT_EQ(inspect(sample("newer_abi.so"), {})->faults.at(0),
-            "newer_abi.so: built for ABI 2.1, this host has 1.1: rebuild the plugin or use a gantry with ABI >= 2.1");
+            "newer_abi.so: built for ABI 2.1, this host has 1.2: rebuild the plugin or use a gantry with ABI >= 2.1");
   EXPECT_EQ(inspect(sample("no_manifest.so"), {})->faults.at(0),
             "no_manifest.so: no section .gantry.manifest: build it with gantry_add_plugin");
   EXPECT_TRUE(mentions(to_json(*inspect(sample("no_symbol.so"), {})), "exports no symbol gantry_plugin"));

@@ -49,9 +49,9 @@ TEST_F(ModuleTest, AGenerationThatIsMappedIsNotLoadedTwice) {
 
 TEST_F(ModuleTest, EachBadPluginIsRefusedInWordsThatNameBothSides) {
   EXPECT_EQ(refusal(sample("newer_abi.so")),
-            "newer_abi.so: built for ABI 2.1, this host has 1.1: rebuild the plugin or use a gantry with ABI >= 2.1");
+            "newer_abi.so: built for ABI 2.1, this host has 1.2: rebuild the plugin or use a gantry with ABI >= 2.1");
   EXPECT_EQ(refusal(sample("newer_minor.so")),
-            "newer_minor.so: built for ABI 1.7, this host has 1.1: rebuild the plugin or use a gantry with ABI >= 1.7");
+            "newer_minor.so: built for ABI 1.7, this host has 1.2: rebuild the plugin or use a gantry with ABI >= 1.7");
   EXPECT_EQ(refusal(sample("no_symbol.so")),
             "no_symbol.so: exports no symbol gantry_plugin: define the plugin with GANTRY_PLUGIN");
   EXPECT_EQ(refusal(sample("no_manifest.so")),
