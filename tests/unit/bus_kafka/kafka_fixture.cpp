@@ -174,7 +174,10 @@ void kafka_fixture::open_topic(std::uint32_t partitions, const std::string& name
   if (!bus) open();
   ASSERT_TRUE(bus);
   topic_name = name;
-  const auto opened = bus->open_topic({.name = name, .partitions = partitions});
+  // A broker that has just begun, on a busy machine, may not answer in time: then it is asked again, as the host does.
+  auto opened = bus->open_topic({.name = name, .partitions = partitions});
+  while (!opened && (opened.failure().code == errc::timeout || opened.failure().code == errc::unavailable))
+    opened = bus->open_topic({.name = name, .partitions = partitions});
   ASSERT_TRUE(opened) << opened.failure().text;
   topic = *opened;
   produce();
