@@ -30,7 +30,7 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(20);
 constexpr int ticks_a_second = 50;
 constexpr auto least_for_isolated = std::chrono::seconds(1);
-const std::string its_plugins_start = "its plugins are starting";
+constexpr std::string_view its_plugins_start = "its plugins are starting";
 constexpr std::size_t job_threads = 4;
 constexpr std::size_t callback_threads = 2;
 
@@ -88,7 +88,7 @@ class local_host final : public host_process {
       return former_.once_free([&] { return open_store(model, plugin); });
     };
     parts.bus_is_away = [this](std::string_view reason) {
-      return goes_on(reason.empty() ? its_plugins_start : "waits for the bus: " + std::string(reason));
+      return reason.empty() ? goes_on(its_plugins_start) : goes_on("waits for the bus: " + std::string(reason));
     };
     if (!isolated_.empty()) parts.add_apart = [this](runtime::route_table& table) { add_isolated(table); };
     plugins_ = std::make_unique<lifecycle::plugin_set>(std::move(parts));

@@ -42,8 +42,8 @@ struct alignas(64) slot {
   std::atomic<work_kind> kind{};
   std::atomic<std::uint32_t> in_host{};  // 1: it has called the host, which has deadlines of its own
   std::atomic<std::uint32_t> id_length{};
-  std::atomic<std::uint32_t>
-      stay{};  // grows each time that it comes from outside; plugin code may call other plugin code
+  // Grows each time that it comes from outside; plugin code may call other plugin code.
+  std::atomic<std::uint32_t> stay{};
   // Of the event or the job, or the request's correlation id: its first bytes.
   std::array<std::atomic<std::uint64_t>, id_bytes / 8> id{};
   // Written once by the thread.

@@ -163,7 +163,9 @@ def everything(shop):
 def restarted(shop):
     first = shop.order("across-a-restart")
     shop.order_ends(first.json()["orderId"], SETTLED)
-    eventually(lambda: shop.at_rest() and all(d["status"] == "Sent" for o in everything(shop)[0].values() for d in o[4]))
+    at_rest = eventually(lambda: shop.at_rest() and all(d["status"] == "Sent"
+                                                        for o in everything(shop)[0].values() for d in o[4]))
+    report.check("restart: at rest before", at_rest)
     before = everything(shop)
     code = shop.stop()
     report.check("SIGTERM: drains and exits with 0", code == 0, f"exit {code}: {shop.log[-2000:]}")

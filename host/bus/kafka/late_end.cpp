@@ -4,7 +4,10 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "base/new_thread.hpp"
 
 namespace gantry::bus::kafka {
 namespace {
@@ -33,27 +36,34 @@ class late_ends {
     return one;
   }
 
+  // Without a thread it stays as it is until the next one comes.
   void once_answered(leaving what) {
     {
       const std::lock_guard lock(mutex_);
       coming_.push_back(std::move(what));
+      if (!runs_)
+        if (auto begun = new_thread([this] { run(); })) {
+          begun->detach();
+          runs_ = true;
+        }
     }
     changed_.notify_all();
   }
 
   void at_once(leaving what) {
+    const auto last = std::make_shared<leaving>(std::move(what));
     {
       const std::lock_guard lock(mutex_);
       ++ending_;
     }
-    std::thread([this, last = std::move(what)]() mutable {
-      destroy(std::move(last.client));
-      {
-        const std::lock_guard lock(mutex_);
-        --ending_;
-      }
-      changed_.notify_all();
-    }).detach();
+    auto begun = new_thread([this, last] {
+      destroy(std::move(last->client));
+      ended();
+    });
+    if (begun) return begun->detach();
+    // Then the thread of the others does it, which they may have to wait for.
+    once_answered(std::move(*last));
+    ended();
   }
 
   void wait() {
@@ -62,8 +72,12 @@ class late_ends {
   }
 
  private:
-  late_ends() {
-    std::thread([this] { run(); }).detach();
+  void ended() {
+    {
+      const std::lock_guard lock(mutex_);
+      --ending_;
+    }
+    changed_.notify_all();
   }
 
   void run() {
@@ -90,6 +104,7 @@ class late_ends {
   std::condition_variable changed_;
   std::vector<leaving> coming_;  // guarded by mutex_
   std::size_t ending_ = 0;       // guarded by mutex_
+  bool runs_ = false;            // guarded by mutex_
 };
 
 }  // namespace

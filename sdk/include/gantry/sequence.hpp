@@ -4,8 +4,9 @@
 // plain INSERTs of values: nothing is read back, and nothing has to be looked up by a key. SQLite numbers rows by
 // itself for less, and has no sequences.
 //
-// Each number is given once, whatever becomes of the transaction and of the server; some are never used. Hosts that share a store take
-// theirs side by side, so that numbers don't tell the order of commits. Owned by the plugin. Thread: lane.
+// Each number is given once, whatever becomes of the transaction and of the server; some are never used. Hosts that
+// share a store take theirs side by side, so that numbers don't tell the order of commits. Owned by the plugin.
+// Thread: lane.
 #pragma once
 
 #include <cstddef>

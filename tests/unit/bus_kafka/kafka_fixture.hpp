@@ -44,7 +44,7 @@ class heard_consumer final : public consumer_events {
   // Waits until this holds; asked again whenever something was heard. Called with the lock held.
   void wait_until(const std::function<bool()>& holds);
   void wait_for_partitions(std::size_t count);
-  void wait_for_revocations(std::size_t count);
+  void wait_for_revocations(std::size_t at_least);
   // Waits for the next news of records since the last call.
   void wait_for_records();
   std::set<partition_id> partitions() const;

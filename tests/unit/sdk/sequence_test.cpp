@@ -13,26 +13,30 @@ struct server {
   std::int64_t left = 0;  // rows of the query that runs
   std::uint64_t connection = 1;
   int queries = 0;
-  int at_once = 0;
+  int at_once = 3;
 };
-server* on = nullptr;
 
-gantry_status query(gantry_db*, gantry_str, const gantry_value*, std::size_t, gantry_cursor** out) {
-  ++on->queries;
-  on->left = on->at_once;
+template <typename Handle>
+server& behind(Handle* of) {
+  return *reinterpret_cast<server*>(of);
+}
+
+gantry_status query(gantry_db* on, gantry_str, const gantry_value*, std::size_t, gantry_cursor** out) {
+  ++behind(on).queries;
+  behind(on).left = behind(on).at_once;
   *out = reinterpret_cast<gantry_cursor*>(on);
   return GANTRY_OK;
 }
-gantry_status next(gantry_cursor*) {
-  if (on->left == 0) return GANTRY_DONE;
-  --on->left;
-  ++on->last;
+gantry_status next(gantry_cursor* rows) {
+  if (behind(rows).left == 0) return GANTRY_DONE;
+  --behind(rows).left;
+  ++behind(rows).last;
   return GANTRY_OK;
 }
-gantry_status column(gantry_cursor*, std::size_t, gantry_value* out) {
+gantry_status column(gantry_cursor* rows, std::size_t, gantry_value* out) {
   *out = {};
   out->type = GANTRY_INT;
-  out->as.i = on->last;
+  out->as.i = behind(rows).last;
   return GANTRY_OK;
 }
 
@@ -45,20 +49,18 @@ class SequenceTest : public ::testing::Test {
     return &in;
   }
   void SetUp() override {
-    on = &there;
-    there.at_once = 3;
     table.struct_size = sizeof table;
-    table.of = [](gantry_tx*) { return reinterpret_cast<gantry_db*>(on); };
+    table.of = [](gantry_tx* t) { return reinterpret_cast<gantry_db*>(t); };
     table.query = query;
     table.next = next;
     table.column = column;
     table.close = [](gantry_cursor*) {};
-    table.connection = [](gantry_db*) { return on->connection; };
+    table.connection = [](gantry_db* on) { return behind(on).connection; };
     runtime.store = &table;
   }
 
   std::int64_t take() {
-    tx t(runtime, nullptr);
+    tx t(runtime, reinterpret_cast<gantry_tx*>(&there));
     return numbers.next(t);
   }
 

@@ -496,7 +496,6 @@ TEST_F(SetsTest, NobodyCanTellTheDifference) {
   };
   learn(*plain);
   int tries = 0;
-  int gathered = 0;
   for (int round = 0; round < 60; ++round) {
     // A session that has been wrong once waits for a while.
     writer_.reset();
@@ -516,13 +515,12 @@ TEST_F(SetsTest, NobodyCanTellTheDifference) {
     const auto without = play(*plain, program);
     ASSERT_EQ(with, without) << "round " << round;
     tries += static_cast<int>(program.size());
-    gathered += statements_for_sets() != "0" ? 1 : 0;
+    ASSERT_NE(statements_for_sets(), "0") << "nothing was gathered";
     ASSERT_EQ(rows(*writer_, "SELECT id, name, n FROM item ORDER BY id"),
               rows(*plain, "SELECT id, name, n FROM item ORDER BY id"));
     ASSERT_EQ(rows(*writer_, "SELECT id FROM note ORDER BY id"), rows(*plain, "SELECT id FROM note ORDER BY id"));
   }
   EXPECT_GT(tries, 1000);
-  EXPECT_GT(gathered, 50);
   plain.reset();
   ASSERT_EQ(exec("DROP SCHEMA \"" + plain_options.schema + "\" CASCADE"), GANTRY_OK);
 }
