@@ -9,11 +9,12 @@ namespace {
 
 constexpr int log_warning = 4;
 
-const client_context& context_of(void* opaque) { return *static_cast<const client_context*>(opaque); }
+client_context& context_of(void* opaque) { return *static_cast<client_context*>(opaque); }
 
 void heard_log(const rd_kafka_t* client, int level, const char* facility, const char* text) {
   // The first lines come while the handle is made, and know their context all the same.
-  const auto& context = context_of(rd_kafka_opaque(client));
+  auto& context = context_of(rd_kafka_opaque(client));
+  const std::lock_guard lock(context.logging);
   log(*context.options, level, context.name + ": " + facility + ": " + text);
 }
 

@@ -4,9 +4,9 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -34,7 +34,8 @@ using partition_list = std::unique_ptr<rd_kafka_topic_partition_list_t, release<
 // What a handle's callbacks need. Outlives the handle, and doesn't move.
 struct client_context {
   std::string name;
-  std::atomic<const kafka_bus_options*> options{nullptr};  // read by librdkafka's own threads, for the log
+  std::mutex logging;  // librdkafka's own threads log: held while they use `options`, and while those are changed
+  const kafka_bus_options* options = nullptr;
   // All brokers are out of reach, or the client can't go on (fatal).
   std::function<void(rd_kafka_resp_err_t code, std::string_view text, bool fatal)> on_error;
   std::function<void(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions)> on_rebalance;

@@ -12,21 +12,17 @@
 namespace gantry::bus::kafka {
 namespace {
 
-constexpr std::chrono::milliseconds between_looks{100};
+constexpr std::chrono::seconds between_looks{1};
 
 struct leaving {
   handle client;
   std::unique_ptr<client_context> context;
-  std::unique_ptr<bool> answered;  // written while it is polled
 };
 
 const kafka_bus_options& silence() {
   static const auto& nothing = *new kafka_bus_options;
   return nothing;
 }
-
-// A plain rd_kafka_destroy() would wait for the application's answer to a rebalance that is not handed out any more.
-void destroy(handle client) { rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
 
 // Never destroyed: its threads may be running when the process ends.
 class late_ends {
@@ -36,33 +32,31 @@ class late_ends {
     return one;
   }
 
-  // Without a thread it stays as it is until the next one comes.
-  void once_answered(leaving what) {
-    {
-      const std::lock_guard lock(mutex_);
-      coming_.push_back(std::move(what));
-      if (!runs_)
-        if (auto begun = new_thread([this] { run(); })) {
-          begun->detach();
-          runs_ = true;
-        }
+  // Without a thread nobody reads its queue until the next one comes.
+  void keep(leaving what) {
+    const std::lock_guard lock(mutex_);
+    kept_.push_back(std::move(what));
+    if (reads_) return;
+    if (auto begun = new_thread([this] { read(); })) {
+      begun->detach();
+      reads_ = true;
     }
-    changed_.notify_all();
   }
 
-  void at_once(leaving what) {
+  // Without a thread it is kept.
+  void end(leaving what) {
     const auto last = std::make_shared<leaving>(std::move(what));
     {
       const std::lock_guard lock(mutex_);
       ++ending_;
     }
     auto begun = new_thread([this, last] {
-      destroy(std::move(last->client));
+      // A plain rd_kafka_destroy() would wait for the application's answer to a rebalance that is not handed out.
+      rd_kafka_destroy_flags(last->client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
       ended();
     });
     if (begun) return begun->detach();
-    // Then the thread of the others does it, which they may have to wait for.
-    once_answered(std::move(*last));
+    keep(std::move(*last));
     ended();
   }
 
@@ -80,48 +74,38 @@ class late_ends {
     changed_.notify_all();
   }
 
-  void run() {
-    std::vector<leaving> mine;
+  void read() {
+    std::unique_lock lock(mutex_);
     while (true) {
-      {
-        std::unique_lock lock(mutex_);
-        if (mine.empty()) changed_.wait(lock, [this] { return !coming_.empty(); });
-        for (auto& each : coming_) mine.push_back(std::move(each));
-        coming_.clear();
-      }
-      std::this_thread::sleep_for(between_looks);
-      std::erase_if(mine, [](leaving& each) {
+      for (const auto& each : kept_)
         while (const message_handle message{rd_kafka_consumer_poll(each.client.get(), 0)}) {
         }
-        if (!*each.answered) return false;
-        destroy(std::move(each.client));
-        return true;
-      });
+      changed_.wait_for(lock, between_looks);
     }
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<leaving> coming_;  // guarded by mutex_
-  std::size_t ending_ = 0;       // guarded by mutex_
-  bool runs_ = false;            // guarded by mutex_
+  std::vector<leaving> kept_;  // guarded by mutex_
+  std::size_t ending_ = 0;     // guarded by mutex_
+  bool reads_ = false;         // guarded by mutex_
 };
 
 }  // namespace
 
 void end_later(handle client, std::unique_ptr<client_context> context, bool answered) {
-  context->options = &silence();
+  {
+    const std::lock_guard lock(context->logging);
+    context->options = &silence();
+  }
   context->on_error = [](rd_kafka_resp_err_t, std::string_view, bool) {};
   context->on_commit = [](rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {};
-  auto known = std::make_unique<bool>(answered);
-  context->on_rebalance = [&answered_once = *known](rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {
-    answered_once = true;
-  };
-  leaving what{std::move(client), std::move(context), std::move(known)};
+  context->on_rebalance = [](rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {};
+  leaving what{std::move(client), std::move(context)};
   if (answered)
-    late_ends::all().at_once(std::move(what));
+    late_ends::all().end(std::move(what));
   else
-    late_ends::all().once_answered(std::move(what));
+    late_ends::all().keep(std::move(what));
 }
 
 void wait_for_ends() { late_ends::all().wait(); }

@@ -10,9 +10,9 @@ namespace gantry::bus::kafka {
 // Takes a member's client that can't be destroyed now. Nothing that it says reaches anybody any more, but its queue is
 // read, so that it does not grow. `answered`: the group has given it partitions once, or none.
 //   answered:       destroyed at once, on a thread of its own: one that was thrown out for good may never return
-//   not answered:   destroyed once the group has answered; librdkafka before 2.3 aborts the process for one that is
-//                   destroyed between its join and that (its issue 4312). One that was thrown out before its answer gets
-//                   none, and stays until the process ends.
+//   not answered:   kept until the process ends: librdkafka before 2.3 aborts the process when a client is destroyed
+//                   between what its join and what its sync is answered (its issue 4312), and does not tell whether it
+//                   is there
 // Its functions, and what they hold, are not used after this returns. Thread: any, but nobody polls the client any
 // more.
 void end_later(handle client, std::unique_ptr<client_context> context, bool answered);
