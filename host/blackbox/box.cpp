@@ -182,6 +182,8 @@ void box::end_in_order(int code) noexcept {
   page_->ended_in_order = 1;
 }
 
+namespace {
+
 void keep(const slot& s, kept& to) noexcept {
   constexpr auto plain = std::memory_order_relaxed;
   to.what.kind = s.kind.load(plain);
@@ -197,14 +199,17 @@ void keep(const slot& s, kept& to) noexcept {
     std::memcpy(&to.id[i * sizeof word], &word, sizeof word);
   }
   to.what.id = {to.id.data(), std::min<std::size_t>(s.id_length.load(plain), id_bytes)};
-  to.entries = s.entries.load(plain);
   to.since_us = s.since_us.load(plain);
 }
 
-// It is the same stay in that code as before.
-void put_back(slot& s, const kept& from) noexcept {
-  enter(s, from.what, from.since_us);
-  s.entries.store(from.entries, std::memory_order_release);
+}  // namespace
+
+// No two of a stack have the same time, by which the watch knows them.
+void enter_within(slot& s, kept& outer, const work& w, std::int64_t now_us) noexcept {
+  keep(s, outer);
+  write(s, w, std::max(now_us, std::abs(outer.since_us) + 1));
 }
+
+void put_back(slot& s, const kept& from) noexcept { write(s, from.what, from.since_us); }
 
 }  // namespace gantry::blackbox

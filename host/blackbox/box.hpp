@@ -80,13 +80,16 @@ class box {
   std::map<std::string, std::uint32_t, std::less<>> names_;  // guarded by mutex_
 };
 
-// Notes that the thread of `s` enters plugin code. `now_us`: steady, not 0.
-inline void enter(slot& s, const work& w, std::int64_t now_us) noexcept {
+// What the thread of `s` is in, since when: enter() and the like do it.
+inline void write(slot& s, const work& w, std::int64_t since_us) noexcept {
   constexpr auto plain = std::memory_order_relaxed;
-  s.kind.store(w.kind, plain);
-  s.plugin.store(w.plugin, plain);
-  s.generation.store(w.generation, plain);
-  s.what.store(w.what, plain);
+  constexpr auto after = std::memory_order_release;  // whoever sees it sees that it is being written
+  const auto odd = s.entries.load(plain) | 1;        // it is already when the last slot's threads meet
+  s.entries.store(odd, plain);
+  s.kind.store(w.kind, after);
+  s.plugin.store(w.plugin, after);
+  s.generation.store(w.generation, after);
+  s.what.store(w.what, after);
   s.type.store(w.type, plain);
   s.partition.store(w.partition, plain);
   s.length.store(w.length, plain);
@@ -100,15 +103,25 @@ inline void enter(slot& s, const work& w, std::int64_t now_us) noexcept {
     std::memcpy(words.data(), w.id.data(), length);
   }
   for (std::size_t i = 0; i < words.size(); ++i) s.id[i].store(words[i], plain);
-  s.id_length.store(static_cast<std::uint32_t>(length), plain);
-  s.in_host.store(0, plain);
-  s.entries.store(s.entries.load(plain) + 1, plain);
-  s.since_us.store(now_us, std::memory_order_release);
+  s.id_length.store(static_cast<std::uint16_t>(length), plain);
+  s.in_host.store(0, after);
+  s.since_us.store(since_us, after);
+  s.entries.store(odd + 1, after);
+}
+
+// Notes that the thread of `s` enters plugin code, from outside. `now_us`: steady, above 0.
+inline void enter(slot& s, const work& w, std::int64_t now_us) noexcept {
+  s.begun_as.store(static_cast<std::uint16_t>(w.kind), std::memory_order_relaxed);
+  s.stay.store(s.stay.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  write(s, w, now_us);
 }
 
 inline void leave(slot& s) noexcept { s.since_us.store(0, std::memory_order_release); }
 
-inline bool inside(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) != 0; }
+inline bool inside(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) > 0; }
+
+// Whether plugin code is on its stack, be it in a wait.
+inline bool entered(const slot& s) noexcept { return s.since_us.load(std::memory_order_relaxed) != 0; }
 
 // For as long as plugin code has called a function of the host that may wait, or the host does something for it that
 // may: the plugin does not hang then, whatever it waits for does.
@@ -133,11 +146,12 @@ class host_time {
 // What a slot held, to put it back: plugin code may call other plugin code.
 struct kept {
   std::int64_t since_us = 0;
-  std::uint64_t entries = 0;
   work what;
   std::array<char, id_bytes> id;
 };
-void keep(const slot& s, kept& to) noexcept;
+// Notes that the thread enters plugin code out of other such code, which `outer` then holds.
+void enter_within(slot& s, kept& outer, const work& w, std::int64_t now_us) noexcept;
+// It is the same stay in that code as before.
 void put_back(slot& s, const kept& from) noexcept;
 
 }  // namespace gantry::blackbox

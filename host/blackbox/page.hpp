@@ -30,8 +30,10 @@ enum class work_kind : std::uint32_t { none, request, event, write, job, other }
 
 // One thread. It writes the first two lines when it enters plugin code.
 struct alignas(64) slot {
-  std::atomic<std::int64_t> since_us{};  // steady; 0: not in plugin code, and what follows is what it did last
-  std::atomic<std::uint64_t> entries{};  // grows each time
+  // Steady. 0: not in plugin code, and what follows is what it did last. Negative: out of the plugin code that it
+  // entered at -since_us, for a wait that has a deadline of its own.
+  std::atomic<std::int64_t> since_us{};
+  std::atomic<std::uint64_t> entries{};  // grows each time; odd: what follows is being written
   std::atomic<std::uint64_t> offset{};   // of an event
   std::atomic<std::uint32_t> plugin{};   // names, by index into the table
   std::atomic<std::uint32_t> generation{};
@@ -41,7 +43,8 @@ struct alignas(64) slot {
   std::atomic<std::uint32_t> length{};     // events given at once, from offset on
   std::atomic<work_kind> kind{};
   std::atomic<std::uint32_t> in_host{};  // 1: it has called the host, which has deadlines of its own
-  std::atomic<std::uint32_t> id_length{};
+  std::atomic<std::uint16_t> id_length{};
+  std::atomic<std::uint16_t> begun_as{};  // the kind of the work that came from outside: whose worker the thread is
   // Grows each time that it comes from outside; plugin code may call other plugin code.
   std::atomic<std::uint32_t> stay{};
   // Of the event or the job, or the request's correlation id: its first bytes.

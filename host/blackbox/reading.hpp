@@ -18,7 +18,7 @@ namespace gantry::blackbox {
 struct thread_account {
   std::uint32_t tid = 0;
   std::string thread;         // its name
-  std::int64_t since_us = 0;  // steady; 0: it is not in plugin code
+  std::int64_t since_us = 0;  // steady; 0, or less: it is not in plugin code
   work_kind kind = work_kind::none;
   std::string plugin;
   std::uint32_t generation = 0;
@@ -33,7 +33,7 @@ struct thread_account {
 
   bool suspected = false;  // what it did last may be why the process ended
 
-  bool inside() const noexcept { return since_us != 0; }
+  bool inside() const noexcept { return since_us > 0; }
 };
 
 // "event OrderPlaced of order-events/2 at 17"

@@ -14,13 +14,20 @@ namespace gantry::runtime {
 
 std::string_view to_string(phase p) noexcept {
   switch (p) {
-    case phase::created: return "created";
-    case phase::setup: return "setup";
-    case phase::starting: return "starting";
-    case phase::running: return "ready";
-    case phase::stopping: return "draining";
-    case phase::stopped: return "stopped";
-    case phase::failed: return "failed";
+    case phase::created:
+      return "created";
+    case phase::setup:
+      return "setup";
+    case phase::starting:
+      return "starting";
+    case phase::running:
+      return "ready";
+    case phase::stopping:
+      return "draining";
+    case phase::stopped:
+      return "stopped";
+    case phase::failed:
+      return "failed";
   }
   return "unknown";
 }
@@ -59,10 +66,12 @@ instance::instance(std::string id, std::string version, std::uint32_t generation
     return made ? *made : nullptr;
   };
   counts.requests = counter("gantry_requests_total", "Requests and calls that the plugin has answered.");
-  counts.request_errors = counter("gantry_request_errors_total", "Of those, the ones answered with a status of 500 or more.");
+  counts.request_errors =
+      counter("gantry_request_errors_total", "Of those, the ones answered with a status of 500 or more.");
   counts.events_in = counter("gantry_events_handled_total", "Events handled and committed.");
   counts.events_out = counter("gantry_events_emitted_total", "Events emitted and committed.");
-  counts.events_dropped = counter("gantry_events_duplicate_total", "Events dropped because they had been handled before.");
+  counts.events_dropped =
+      counter("gantry_events_duplicate_total", "Events dropped because they had been handled before.");
   counts.event_errors = counter("gantry_event_errors_total", "Attempts to handle an event that failed.");
   counts.events_parked = counter("gantry_events_parked_total", "Events parked after their last attempt.");
   counts.transactions = counter("gantry_transactions_total", "Transactions committed on the plugin's store.");
@@ -77,7 +86,8 @@ instance::instance(std::string id, std::string version, std::uint32_t generation
   if (auto made = m.get_gauge("gantry_batch_size", "Events and writes in the last transaction.", with, metrics_owner))
     counts.batch_size = *made;
   if (auto made = m.get_gauge("gantry_clock_ahead_seconds",
-                              "By how much this machine's clock is ahead of that of the shared store's server.", with, metrics_owner))
+                              "By how much this machine's clock is ahead of that of the shared store's server.", with,
+                              metrics_owner))
     counts.clock_ahead = *made;
 }
 
@@ -99,12 +109,15 @@ instance::~instance() {
 
 void instance::plain_note::enter(const instance& who, const char* what) {
   slot_ = &who.notes_->mine();
-  if (blackbox::inside(*slot_)) blackbox::keep(*slot_, outer_.emplace());
   blackbox::work now;
   now.plugin = who.note_;
   now.generation = who.generation_;
   now.what = who.notes_->name(what);
-  blackbox::enter(*slot_, now, who.around.time->steady_us());
+  const auto now_us = who.around.time->steady_us();
+  if (blackbox::entered(*slot_))
+    blackbox::enter_within(*slot_, outer_.emplace(), now, now_us);
+  else
+    blackbox::enter(*slot_, now, now_us);
 }
 
 void instance::plain_note::leave() {
@@ -131,7 +144,8 @@ result<void> instance::create(const gantry_entry& entry) {
   if (made == nullptr || made->struct_size < least || made->setup == nullptr || made->start == nullptr ||
       made->stop == nullptr || made->destroy == nullptr) {
     state(phase::failed);
-    return error{errc::invalid, id_ + ": create answered OK without an instance that has setup, start, stop and destroy"};
+    return error{errc::invalid,
+                 id_ + ": create answered OK without an instance that has setup, start, stop and destroy"};
   }
   plugin = made;
   state(phase::setup);
@@ -149,7 +163,8 @@ result<void> instance::create(const gantry_entry& entry) {
     r.latency = latency("gantry_request_seconds", "From the request's arrival to its reply.",
                         {{"method", r.method}, {"route", r.pattern}});
   for (auto& s : declared.subscriptions)
-    s.latency = latency("gantry_event_seconds", "Time in the handler of one event.", {{"topic", s.topic}, {"type", s.type}});
+    s.latency =
+        latency("gantry_event_seconds", "Time in the handler of one event.", {{"topic", s.topic}, {"type", s.type}});
   return {};
 }
 
@@ -214,13 +229,15 @@ void instance::stop() {
 
 result<void> instance::health() const {
   switch (state()) {
-    case phase::running: break;
+    case phase::running:
+      break;
     case phase::created:
     case phase::setup:
     case phase::starting:
     case phase::stopping:
     case phase::stopped:
-    case phase::failed: return error{errc::unavailable, "state is " + std::string(to_string(state()))};
+    case phase::failed:
+      return error{errc::unavailable, "state is " + std::string(to_string(state()))};
   }
   const auto lane = writer->count();
   if (!lane.blocked.empty()) return error{errc::unavailable, lane.blocked};

@@ -13,7 +13,7 @@
 namespace gantry::runtime {
 namespace {
 
-// Nobody has looked for so long: the process, or the machine, stood still.
+// Nobody has looked for so long: the process, or the machine, stood still, and that time is nobody's.
 constexpr std::int64_t longest_pause_us = 1'000'000;
 
 std::string to_text(const std::vector<blackbox::frame>& stack) {
@@ -27,13 +27,13 @@ std::string to_text(const std::vector<blackbox::frame>& stack) {
 watched_work::watched_work(instance& who, blackbox::work what, std::int64_t now_us) {
   if (who.around.watch == nullptr) return;
   slot_ = &who.around.watch->notes().mine();
-  if (blackbox::inside(*slot_))
-    blackbox::keep(*slot_, outer_.emplace());
-  else
-    slot_->stay.store(slot_->stay.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   what.plugin = who.note();
   what.generation = who.generation();
-  blackbox::enter(*slot_, what, now_us != 0 ? now_us : who.around.time->steady_us());
+  if (now_us == 0) now_us = who.around.time->steady_us();
+  if (blackbox::entered(*slot_))
+    blackbox::enter_within(*slot_, outer_.emplace(), what, now_us);
+  else
+    blackbox::enter(*slot_, what, now_us);
 }
 
 watched_wait::watched_wait(instance& who) : clock_(*who.around.time) {
@@ -41,7 +41,7 @@ watched_wait::watched_wait(instance& who) : clock_(*who.around.time) {
   auto& s = who.around.watch->notes().mine();
   if (!blackbox::inside(s)) return;
   slot_ = &s;
-  blackbox::leave(s);
+  s.since_us.store(-s.since_us.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 watched_wait::~watched_wait() {
@@ -56,7 +56,7 @@ void work_watch::add(instance& who) {
 void work_watch::remove(instance& who) {
   const std::lock_guard lock(mutex_);
   std::erase(watched_, &who);
-  std::erase_if(stuck_, [&](const stuck& s) { return s.who == &who; });
+  for (auto& each : seen_) std::erase_if(each.stack, [&](const frame& f) { return f.who == &who; });
 }
 
 instance* work_watch::find(std::uint32_t plugin, std::uint32_t generation) const {
@@ -66,31 +66,21 @@ instance* work_watch::find(std::uint32_t plugin, std::uint32_t generation) const
 }
 
 // A job has until its deadline, whatever it does.
-std::int64_t work_watch::patience_of(const instance& who, const blackbox::slot& s) const {
-  if (s.kind.load() != work_kind::job) return who.stall_kill_after_us;
-  for (const auto& kind : who.declared.jobs)
-    if (kind.note == s.what.load()) return who.stall_kill_after_us + kind.timeout_us;
-  return who.stall_kill_after_us;
+std::int64_t work_watch::patience_of(const frame& f) {
+  if (f.kind == work_kind::job)
+    for (const auto& kind : f.who->declared.jobs)
+      if (kind.note == f.what) return f.who->stall_kill_after_us + kind.timeout_us;
+  return f.who->stall_kill_after_us;
 }
 
 void work_watch::tick() {
   const auto now = clock_.steady_us();
   const std::lock_guard lock(mutex_);
   if (!blackbox::descriptors_are_whole()) suspect_who_was_active();
-  hear_of_returns();
-  const auto passed = now - std::exchange(looked_us_, now);
-  stood_us_ = passed > longest_pause_us ? passed : 0;
-  for (auto& each : stuck_) look_again(each, passed, now);
-  if (watched_.empty()) return;
-  std::int64_t least = INT64_MAX;
-  for (const auto* who : watched_) least = std::min(least, who->stall_after_us.load());
+  auto passed = now - std::exchange(looked_us_, now);
+  if (passed > longest_pause_us) passed = 0;
   seen_.resize(std::min<std::size_t>(notes_.all().slot_bound, blackbox::most_slots));
-  for (std::size_t i = 0; i < seen_.size(); ++i) {
-    const auto& s = notes_.all().slots[i];
-    const auto since = s.since_us.load(std::memory_order_acquire);
-    seen_[i] = {s.entries.load(std::memory_order_relaxed), since != 0};
-    if (since != 0 && now - since >= least) look_at(s, now);
-  }
+  for (std::size_t i = 0; i < seen_.size(); ++i) look_at(notes_.all().slots[i], seen_[i], passed, now);
 }
 
 // Whoever has been in plugin code since the last look, when all was well.
@@ -106,55 +96,64 @@ void work_watch::suspect_who_was_active() {
   blackbox::end_because(notes_, blackbox::end_cause::descriptors, 0, {}, "a descriptor of the host was closed");
 }
 
-void work_watch::look_at(const blackbox::slot& s, std::int64_t now_us) {
+// The time is sampled, which costs the plugin's threads nothing.
+void work_watch::look_at(const blackbox::slot& s, seen& known, std::int64_t passed_us, std::int64_t now_us) {
   const auto entries = s.entries.load(std::memory_order_acquire);
+  const auto stay = s.stay.load(std::memory_order_acquire);
   const auto since = s.since_us.load(std::memory_order_acquire);
-  const auto stay = s.stay.load(std::memory_order_relaxed);
-  // Starting and stopping have deadlines of their own.
-  if (s.kind.load() == work_kind::other) return;
-  auto* const who = find(s.plugin.load(), s.generation.load());
-  const bool waits = s.in_host.load() != 0;
-  // What was read belongs together when nothing was entered meanwhile. A generation does not go while its code runs.
-  if (who == nullptr || since == 0 || s.entries.load(std::memory_order_acquire) != entries) return;
-  const auto lasts = now_us - since;
-  if (lasts < who->stall_after_us) return;
-  const auto of_this_stay = [&](const stuck& k) { return k.at == &s && k.stay == stay; };
-  if (std::any_of(stuck_.begin(), stuck_.end(),
-                  [&](const stuck& k) { return of_this_stay(k) && k.entries == entries; }))
-    return;
-  const bool replaced = std::any_of(stuck_.begin(), stuck_.end(), of_this_stay);
-  // Its time so far was all of the kind that is seen now.
-  stuck_.push_back({&s, stay, entries, since, who, waits ? lasts : std::min(lasts, stood_us_), !waits});
-  who->stalled.fetch_add(1);
-  report(s, *who, lasts, waits ? finding::waits : finding::hangs);
-  if (!replaced) replace_(s.kind.load());
+  frame top{since, nullptr, s.kind.load(std::memory_order_acquire), s.what.load(std::memory_order_acquire)};
+  const auto plugin = s.plugin.load(std::memory_order_acquire);
+  const auto generation = s.generation.load(std::memory_order_acquire);
+  const bool waits = s.in_host.load(std::memory_order_acquire) != 0;
+  // What is read while it is written does not belong together.
+  if (entries % 2 != 0 || s.entries.load(std::memory_order_relaxed) != entries) return;
+  known.entries = entries;
+  known.inside = since > 0;
+  const bool another = std::exchange(known.stay, stay) != stay;
+  if (another) known.replaced = false;
+  // What it has come out of, and what begins anew behind its wait.
+  while (!known.stack.empty() && (another || since == 0 || known.stack.back().since_us > std::abs(since) ||
+                                  known.stack.back().since_us == -since)) {
+    hear_of_return(known.stack.back());
+    known.stack.pop_back();
+  }
+  // Whoever has called what is on top waits for that.
+  for (auto& f : known.stack)
+    if (f.since_us != since) f.waited_us += passed_us;
+  if (since <= 0) return;
+  if (known.stack.empty() || known.stack.back().since_us != since) {
+    // Starting and stopping have deadlines of their own. A generation does not go while its code runs.
+    if (top.kind != work_kind::other) top.who = find(plugin, generation);
+    if (top.who == nullptr) return;
+    known.stack.push_back(top);
+    passed_us = std::min(passed_us, now_us - since);
+  }
+  auto& seen_now = known.stack.back();
+  (waits ? seen_now.waited_us : seen_now.own_us) += passed_us;
+  judge(s, known, waits);
 }
 
-// The time that it waits is sampled, which costs the plugin's threads nothing.
-void work_watch::look_again(stuck& k, std::int64_t passed_us, std::int64_t now_us) {
-  const auto& s = *k.at;
-  // In other plugin code, which it has called, it waits as well.
-  const bool waits = s.in_host.load() != 0 || s.entries.load(std::memory_order_acquire) != k.entries;
-  if (waits || stood_us_ != 0) k.waited_us += passed_us;
-  if (waits || s.since_us.load(std::memory_order_acquire) != k.since_us) return;
-  const auto own = now_us - k.since_us - k.waited_us;
-  if (own >= k.who->stall_after_us && !std::exchange(k.hangs, true)) report(s, *k.who, own, finding::hangs);
-  if (k.who->stall_kill_after_us != 0 && own >= patience_of(*k.who, s)) report(s, *k.who, own, finding::ends);
+void work_watch::judge(const blackbox::slot& s, seen& known, bool waits) {
+  auto& f = known.stack.back();
+  const auto told = [&](finding what, std::int64_t lasts_us) {
+    if (!std::exchange(f.told, true)) f.who->stalled.fetch_add(1);
+    report(s, *f.who, lasts_us, what);
+    if (!std::exchange(known.replaced, true)) replace_(static_cast<work_kind>(s.begun_as.load()));
+  };
+  if (f.own_us >= f.who->stall_after_us) {
+    if (!std::exchange(f.hangs, true)) told(finding::hangs, f.own_us);
+  } else if (waits && !f.told && f.own_us + f.waited_us >= f.who->stall_after_us) {
+    told(finding::waits, f.own_us + f.waited_us);
+  }
+  if (!waits && f.who->stall_kill_after_us != 0 && f.own_us >= patience_of(f))
+    report(s, *f.who, f.own_us, finding::ends);
 }
 
-void work_watch::hear_of_returns() {
-  std::erase_if(stuck_, [](const stuck& k) {
-    const auto entries = k.at->entries.load(std::memory_order_acquire);
-    const auto since = k.at->since_us.load(std::memory_order_acquire);
-    // What it has called may be on the slot in its stead.
-    const bool there = since != 0 && k.at->stay.load(std::memory_order_relaxed) == k.stay &&
-                       (entries > k.entries || (entries == k.entries && since == k.since_us));
-    if (there) return false;
-    k.who->stalled.fetch_sub(1);
-    observability::log_info(k.hangs ? "Work that hung has come back." : "Work that waited has gone on.",
-                            {{"plugin", k.who->id()}});
-    return true;
-  });
+void work_watch::hear_of_return(const frame& f) {
+  if (!f.told) return;
+  f.who->stalled.fetch_sub(1);
+  observability::log_info(f.hangs ? "Work that hung has come back." : "Work that waited has gone on.",
+                          {{"plugin", f.who->id()}});
 }
 
 void work_watch::report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, finding what) {

@@ -1,6 +1,7 @@
 // What each worker thread does in plugin code, and since when: noted in the host's black box, so that it is known
 // however the process ends, and looked at, so that code that does not come back is named while it hangs. A fresh thread
-// takes the worker's place, the plugin gets no more requests meanwhile, and in the end the process is ended for it.
+// takes the worker's place, a plugin with two such threads gets no more requests meanwhile, and in the end the process
+// is ended for it.
 // Owned by app. Thread: any; tick() by one thread.
 #pragma once
 
@@ -21,8 +22,8 @@ using blackbox::work_kind;
 
 class work_watch {
  public:
-  // `replace` is called for each worker that is found stuck, with the kind of its work. `notes` outlives the watch and
-  // all threads that run plugin code.
+  // `replace` is called for each worker that is found stuck, with the kind of work that it took on, once for that.
+  // `notes` outlives the watch and all threads that run plugin code.
   work_watch(const clock& time, blackbox::box& notes, std::function<void(work_kind)> replace)
       : clock_(time), notes_(notes), replace_(std::move(replace)) {}
   work_watch(const work_watch&) = delete;
@@ -41,39 +42,42 @@ class work_watch {
   void remove(instance& who);
 
  private:
-  // A worker that was found stuck.
-  struct stuck {
-    const blackbox::slot* at;
-    // Of the slot then. It has come back once the slot is in another stay, or in what is outside of this.
-    std::uint32_t stay;
-    std::uint64_t entries;
+  // Plugin code on a thread's stack that a look has found there. What goes on for less than the time between two looks
+  // may never be one.
+  struct frame {
     std::int64_t since_us;
     instance* who;
-    std::int64_t waited_us;  // of the time since then
-    bool hangs;              // was told of as that, not only as waiting
+    work_kind kind;
+    std::uint32_t what;
+    std::int64_t own_us = 0;
+    std::int64_t waited_us = 0;  // for the host, or for other plugin code that it has called
+    bool told = false;           // counted in `stalled`
+    bool hangs = false;          // was told of as that, not only as waiting
+  };
+  // A slot at the last look.
+  struct seen {
+    std::uint64_t entries = 0;
+    std::uint32_t stay = 0;
+    bool inside = false;
+    bool replaced = false;     // the worker was, in this stay
+    std::vector<frame> stack;  // the innermost last, by since_us
   };
   instance* find(std::uint32_t plugin, std::uint32_t generation) const;
-  void look_at(const blackbox::slot& s, std::int64_t now_us);
-  void look_again(stuck& k, std::int64_t passed_us, std::int64_t now_us);
+  void look_at(const blackbox::slot& s, seen& known, std::int64_t passed_us, std::int64_t now_us);
+  void judge(const blackbox::slot& s, seen& known, bool waits);
   enum class finding { waits, hangs, ends };
   void report(const blackbox::slot& s, instance& who, std::int64_t lasts_us, finding what);
-  void hear_of_returns();
+  static void hear_of_return(const frame& f);
   void suspect_who_was_active();
-  std::int64_t patience_of(const instance& who, const blackbox::slot& s) const;
+  static std::int64_t patience_of(const frame& f);
 
   const clock& clock_;
   blackbox::box& notes_;
   const std::function<void(work_kind)> replace_;
   std::mutex mutex_;  // of what follows
   std::vector<instance*> watched_;
-  std::vector<stuck> stuck_;
   std::int64_t looked_us_ = 0;  // the last tick
-  std::int64_t stood_us_ = 0;   // the process did before this one; 0: no longer than is usual
-  struct seen {
-    std::uint64_t entries = 0;
-    bool inside = false;
-  };
-  std::vector<seen> seen_;  // each slot at the last look
+  std::vector<seen> seen_;
 };
 
 // Marks this thread as being in plugin code until it ends. Scopes nest: the inner one stands for as long as it lasts.
@@ -97,7 +101,8 @@ class watched_work {
   std::optional<blackbox::kept> outer_;  // what this one stands in for
 };
 
-// Takes this thread out of plugin code while the host waits for something that has a deadline of its own.
+// Takes this thread out of plugin code while the host waits for something that has a deadline of its own; behind that
+// its work begins anew.
 class watched_wait {
  public:
   explicit watched_wait(instance& who);

@@ -67,15 +67,15 @@ TEST_F(BoxTest, TheInnerPluginStandsForAsLongAsItIsCalled) {
   auto& mine = notes->mine();
   enter(mine, event_at(1, "outer"), 10);
   kept outer;
-  keep(mine, outer);
-  enter(mine, {.kind = work_kind::request, .plugin = notes->name("catalog"), .what = notes->name("GET /products")}, 20);
+  enter_within(mine, outer,
+               {.kind = work_kind::request, .plugin = notes->name("catalog"), .what = notes->name("GET /products")},
+               20);
   EXPECT_EQ(to_text(read().threads[0]), "request GET /products");
   put_back(mine, outer);
   const auto again = read().threads[0];
   EXPECT_EQ(again.plugin, "order");
   EXPECT_EQ(again.since_us, 10);
   EXPECT_EQ(again.id, "outer");
-  EXPECT_EQ(mine.entries.load(), outer.entries) << "it is the same stay in that code";
   leave(mine);
 }
 
@@ -157,7 +157,7 @@ TEST_F(BoxTest, DamageIsNotFollowed) {
   enter(mine, event_at(1, "x"), 10);
   mine.plugin = 0xFFFFFFF0U;
   mine.what = 70'000;
-  mine.id_length = 1U << 30U;
+  mine.id_length = 0xFFFFU;
   notes->all().names_used = 0xFFFFFFFFU;
   notes->all().maps_length = 0xFFFFFFFFU;
   notes->all().end.taken = 1;
