@@ -33,7 +33,8 @@ class observers final : public task, public bus::consumer_events {
   void tick();
 
   void run() override;
-  void assigned(bus::partition_id) override {}
+  // What came meanwhile was not announced here.
+  void assigned(bus::partition_id where) override { available(where); }
   void revoked(bus::partition_id) override {}
   void available(bus::partition_id where) override;
 

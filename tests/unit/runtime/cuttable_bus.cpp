@@ -47,13 +47,49 @@ class cuttable_bus::guarded_producer final : public gantry::bus::producer, publi
   std::atomic<bool> dead_{false};
 };
 
-class cuttable_bus::guarded_consumer final : public gantry::bus::consumer {
+class cuttable_bus::guarded_consumer final : public gantry::bus::consumer, public gantry::bus::consumer_events {
  public:
-  guarded_consumer(cuttable_bus& on, std::unique_ptr<gantry::bus::consumer> behind)
-      : bus_(on), behind_(std::move(behind)) {}
+  guarded_consumer(cuttable_bus& on, gantry::bus::consumer_events& events) : host(events), bus_(on) {
+    const std::lock_guard lock(bus_.mutex_);
+    bus_.consumers_.push_back(this);
+  }
+  ~guarded_consumer() override {
+    behind_.reset();
+    const std::lock_guard lock(bus_.mutex_);
+    std::erase(bus_.consumers_, this);
+  }
+  result<void> open(std::string_view group, std::span<const gantry::bus::topic_id> topics) {
+    auto opened = bus_.behind_.open_consumer(group, topics, *this);
+    if (!opened) return opened.failure();
+    behind_ = std::move(*opened);
+    return {};
+  }
+  void assigned(gantry::bus::partition_id where) override {
+    {
+      const std::lock_guard lock(bus_.mutex_);
+      partitions.push_back(where);
+    }
+    if (!bus_.blind_) host.assigned(where);
+  }
+  void revoked(gantry::bus::partition_id where) override {
+    {
+      const std::lock_guard lock(bus_.mutex_);
+      std::erase(partitions, where);
+    }
+    if (!bus_.blind_) host.revoked(where);
+  }
+  void available(gantry::bus::partition_id where) override {
+    if (!bus_.blind_) host.available(where);
+  }
   result<void> fetch(gantry::bus::partition_id where, std::uint64_t from, std::size_t max_records,
                      std::size_t max_bytes, gantry::bus::fetched& out) override {
     if (bus_.cut_) return unreachable;
+    if (bus_.blind_) {
+      out.records.clear();
+      out.next = from;
+      out.more = false;
+      return {};
+    }
     return behind_->fetch(where, from, max_records, max_bytes, out);
   }
   void committed(gantry::bus::partition_id where, std::uint64_t next) override { behind_->committed(where, next); }
@@ -65,6 +101,9 @@ class cuttable_bus::guarded_consumer final : public gantry::bus::consumer {
     return behind_->offset_at(where, time_us);
   }
 
+  gantry::bus::consumer_events& host;
+  std::vector<gantry::bus::partition_id> partitions;  // guarded by the bus' mutex
+
  private:
   cuttable_bus& bus_;
   std::unique_ptr<gantry::bus::consumer> behind_;
@@ -73,6 +112,17 @@ class cuttable_bus::guarded_consumer final : public gantry::bus::consumer {
 void cuttable_bus::fail_all() {
   const std::lock_guard lock(mutex_);
   for (auto* p : producers_) p->die();
+}
+
+void cuttable_bus::tell_readers(void (gantry::bus::consumer_events::*what)(gantry::bus::partition_id)) {
+  const std::lock_guard lock(mutex_);
+  for (auto* c : consumers_)
+    for (const auto where : c->partitions) (c->host.*what)(where);
+}
+
+void cuttable_bus::lose_readers() {
+  blind_ = true;
+  tell_readers(&gantry::bus::consumer_events::revoked);
 }
 
 void cuttable_bus::cut() {
@@ -85,6 +135,7 @@ void cuttable_bus::heal() {
   deaf_ = false;
   refuses_ = false;
   cut_ = false;
+  if (blind_.exchange(false)) tell_readers(&gantry::bus::consumer_events::assigned);
 }
 
 result<std::unique_ptr<gantry::bus::producer>> cuttable_bus::open_producer(gantry::bus::producer_events& events) {
@@ -96,9 +147,9 @@ result<std::unique_ptr<gantry::bus::producer>> cuttable_bus::open_producer(gantr
 
 result<std::unique_ptr<gantry::bus::consumer>> cuttable_bus::open_consumer(
     std::string_view group, std::span<const gantry::bus::topic_id> topics, gantry::bus::consumer_events& events) {
-  auto opened = behind_.open_consumer(group, topics, events);
-  if (!opened) return opened.failure();
-  return std::unique_ptr<gantry::bus::consumer>(std::make_unique<guarded_consumer>(*this, std::move(*opened)));
+  auto made = std::make_unique<guarded_consumer>(*this, events);
+  if (auto done = made->open(group, topics); !done) return done.failure();
+  return std::unique_ptr<gantry::bus::consumer>(std::move(made));
 }
 
 result<void> cuttable_bus::health() const {

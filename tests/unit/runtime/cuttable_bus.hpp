@@ -22,7 +22,9 @@ class cuttable_bus final : public bus::bus {
   // What is appended is taken, and refused a moment later.
   void refuse_later() { refuses_ = true; }
   std::uint64_t refused() const { return refused_; }
-  // All works again. Producers that lost acknowledgements have failed.
+  // Consumers lose their partitions: they read nothing, and hear nothing.
+  void lose_readers();
+  // All works again. Producers that lost acknowledgements have failed; consumers have the partitions that they lost.
   void heal();
 
   std::string_view id() const override { return behind_.id(); }
@@ -41,14 +43,17 @@ class cuttable_bus final : public bus::bus {
   class guarded_producer;
   class guarded_consumer;
   void fail_all();
+  void tell_readers(void (gantry::bus::consumer_events::*what)(gantry::bus::partition_id));
 
   gantry::bus::bus& behind_;
   std::atomic<bool> cut_{false};
   std::atomic<bool> deaf_{false};
+  std::atomic<bool> blind_{false};
   std::atomic<bool> refuses_{false};
   std::atomic<std::uint64_t> refused_{0};
   std::mutex mutex_;
   std::vector<guarded_producer*> producers_;  // guarded by mutex_
+  std::vector<guarded_consumer*> consumers_;  // guarded by mutex_
 };
 
 }  // namespace gantry::testing
